@@ -1,0 +1,1 @@
+"""The pure part of the SFU: no I/O, no clock (callers pass ``now``), no logging."""
