@@ -1,1 +1,1 @@
-"""The web application: pages, the waiting room, signaling, WHIP and WHEP. Imports nothing here: see ``app.py``."""
+"""The web application: pages, waiting room, signaling, WHIP and WHEP. Imports nothing: see ``app.py``."""
