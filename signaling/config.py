@@ -56,8 +56,8 @@ class HttpConfig:
     "PEM file with the private key."
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= MAX_PORT:
-            raise ValueError(f"port must be 0 to {MAX_PORT}, not {self.port}")
+        if not 1 <= self.port <= MAX_PORT:
+            raise ValueError(f"port must be 1 to {MAX_PORT}, not {self.port}")
         if bool(self.tls_certificate) != bool(self.tls_private_key):
             missing = "tls_private_key" if self.tls_certificate else "tls_certificate"
             raise ValueError(f"{missing} is missing: certificate and key go together")

@@ -52,7 +52,7 @@ def test_each_kind_of_value_is_read() -> None:
         ("http = 1", "http must be a table"),
         ('[http]\nport = "8080"', "http.port must be a whole number"),
         ("[http]\nport = true", "http.port must be a whole number"),
-        ("[http]\nport = 65536", "http.port must be 0 to 65535, not 65536"),
+        ("[http]\nport = 65536", "http.port must be 1 to 65535, not 65536"),
         ("[http]\nhost = []", "http.host must be a string"),
         ('[http]\ntls_certificate = "a"', "http.tls_private_key is missing: certificate and key go together"),
         (

@@ -1,0 +1,162 @@
+"""The command ``venterom``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import datetime
+import errno
+import gc
+import logging
+import os
+import signal
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from sfu import PortInUse
+from signaling import lan
+from signaling.app import create_app
+from signaling.config import ApiConfig, Config, ConfigError, HttpConfig, load
+from signaling.first_run import API_TOKEN_FILE, demo_api_token, open_secrets, renew_desk_code
+
+SHUTDOWN_TIMEOUT_S = 5.0
+"For requests under way; WebSockets are told to go by the application."
+
+
+class StartError(Exception):
+    """The server cannot start. The text is one line for the operator and names what to change."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        config = _prepare(options)
+        tls = _tls_context(config.http)
+        asyncio.run(_serve(config, tls, _welcome(config, on_lan=options.lan, demo=options.config is None)))
+    except (ConfigError, StartError, OSError) as error:
+        print(f"venterom: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="venterom", description="Self-hosted video consultations.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run the server until Ctrl-C")
+    serve.add_argument("--config", type=Path, metavar="FILE", help="TOML; without it a demo clinic is served")
+    serve.add_argument("--lan", action="store_true", help="serve phones on the local network, over HTTPS")
+    return parser.parse_args(arguments)
+
+
+# Before the start
+
+
+def _prepare(options: argparse.Namespace) -> Config:
+    """The configuration as it will be served. Makes ``var`` and what lies in it."""
+    config = load(options.config)
+    var = config.paths.var
+    renew_desk_code(var)
+    open_secrets(var)
+    if options.config is None:
+        config = dataclasses.replace(config, api=ApiConfig(token=demo_api_token(var)))
+    return _on_local_network(config) if options.lan else config
+
+
+def _on_local_network(config: Config) -> Config:
+    addresses = lan.addresses()
+    if not addresses:
+        raise StartError("--lan needs a network: this machine has no address but loopback")
+    now = datetime.datetime.now(datetime.UTC)
+    files = lan.ensure_certificate(config.paths.var, ("127.0.0.1", *addresses), now)
+    http = dataclasses.replace(
+        config.http,
+        host="",
+        public_url=f"https://{addresses[0]}:{config.http.port}",
+        tls_certificate=str(files.certificate),
+        tls_private_key=str(files.private_key),
+    )
+    return dataclasses.replace(config, http=http)
+
+
+def _tls_context(http: HttpConfig) -> ssl.SSLContext | None:
+    if not http.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(http.tls_certificate, http.tls_private_key)
+    except OSError as error:  # ssl.SSLError is one
+        reason = error.strerror or error
+        raise StartError(f"http.tls_certificate and http.tls_private_key cannot be used: {reason}") from error
+    return context
+
+
+def _welcome(config: Config, *, on_lan: bool, demo: bool) -> str:
+    var = config.paths.var
+    patient = f"{config.http.origin}/{config.clinic.slug}"
+    # In the fragment, which browsers keep to themselves: it reaches no log and no Referer.
+    clinician = f"{patient}/desk#code={open_secrets(var).desk_code}"
+    if demo:
+        token = str(var / API_TOKEN_FILE)
+    else:
+        token = "api.token of the configuration" if config.api.token else "none: WHIP and WHEP are off"
+    lines = [
+        "Venterom is running. Ctrl-C stops it.",
+        "",
+        f"  Patient    {patient}",
+        f"  Clinician  {clinician}  (signs in once)",
+        f"  API token  {token}",
+        "",
+    ]
+    if on_lan:
+        lines += [
+            lan.qr_code(patient),
+            "The browser will warn, because this server signed its certificate itself: choose to go on.",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+# Serving
+
+
+async def _serve(config: Config, tls: ssl.SSLContext | None, welcome: str) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    # No access log: addresses of pages identify people.
+    runner = web.AppRunner(create_app(config), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    try:
+        await _start(runner, config, tls)
+        # What exists now stays: the collector need not walk it while packets wait.
+        gc.collect()
+        gc.freeze()
+        print(welcome, flush=True)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _start(runner: web.AppRunner, config: Config, tls: ssl.SSLContext | None) -> None:
+    host, port = config.http.host, config.http.port
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, host or None, port, ssl_context=tls).start()
+    except PortInUse as error:
+        raise StartError(f"{error}: set another media.media_port in the configuration") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(f"port {port} is taken: set another http.port in the configuration") from error
+        reason = os.strerror(error.errno) if error.errno else error
+        raise StartError(
+            f"cannot serve on {host or '*'}:{port}, see http.host and http.port: {reason}"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
