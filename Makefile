@@ -1,0 +1,27 @@
+# Thin on purpose: tools/set-up brings what is missing, pyproject.toml holds the configuration of every tool.
+.PHONY: run test check format lock
+BIN := .venv/bin
+
+run: ## the demo clinic; LAN=1 serves phones on the local network, CONFIG=FILE your own clinic
+	@tools/set-up run
+	@exec $(BIN)/python -m signaling serve $(if $(CONFIG),--config $(CONFIG)) $(if $(LAN),--lan)
+
+test: check ## everything that CI runs
+	$(BIN)/pytest
+
+check: ## what needs no test run: style, types, imports
+	@tools/set-up test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npx --no-install tsc --project web
+
+format: ## rewrite to house style
+	@tools/set-up test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## locks from pyproject.toml and package.json; UPGRADE=1 takes newer versions
+	@tools/set-up test
+	tools/lock $(if $(UPGRADE),--upgrade)
