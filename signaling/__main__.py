@@ -21,8 +21,9 @@ from aiohttp import web
 from sfu import PortInUse
 from signaling import lan
 from signaling.app import create_app
+from signaling.assets import AssetsMissing
 from signaling.config import ApiConfig, Config, ConfigError, HttpConfig, load
-from signaling.first_run import API_TOKEN_FILE, demo_api_token, open_secrets, renew_desk_code
+from signaling.first_run import API_TOKEN_FILE, Secrets, demo_api_token, open_secrets, renew_desk_code
 
 SHUTDOWN_TIMEOUT_S = 5.0
 "For requests under way; WebSockets are told to go by the application."
@@ -37,9 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         config = _prepare(options)
-        tls = _tls_context(config.http)
-        asyncio.run(_serve(config, tls, _welcome(config, on_lan=options.lan, demo=options.config is None)))
-    except (ConfigError, StartError, OSError) as error:
+        secrets = open_secrets(config.paths.var)
+        app = _create_app(config, secrets)
+        welcome = _welcome(config, secrets, on_lan=options.lan, demo=options.config is None)
+        asyncio.run(_serve(app, config.http, _tls_context(config.http), welcome))
+    except (AssetsMissing, ConfigError, StartError, OSError) as error:
         print(f"venterom: {error}", file=sys.stderr)
         return 1
     return 0
@@ -58,13 +61,11 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _prepare(options: argparse.Namespace) -> Config:
-    """The configuration as it will be served. Makes ``var`` and what lies in it."""
+    """The configuration as it will be served."""
     config = load(options.config)
-    var = config.paths.var
-    renew_desk_code(var)
-    open_secrets(var)
+    renew_desk_code(config.paths.var)
     if options.config is None:
-        config = dataclasses.replace(config, api=ApiConfig(token=demo_api_token(var)))
+        config = dataclasses.replace(config, api=ApiConfig(token=demo_api_token(config.paths.var)))
     return _on_local_network(config) if options.lan else config
 
 
@@ -96,13 +97,12 @@ def _tls_context(http: HttpConfig) -> ssl.SSLContext | None:
     return context
 
 
-def _welcome(config: Config, *, on_lan: bool, demo: bool) -> str:
-    var = config.paths.var
+def _welcome(config: Config, secrets: Secrets, *, on_lan: bool, demo: bool) -> str:
     patient = f"{config.http.origin}/{config.clinic.slug}"
     # In the fragment, which browsers keep to themselves: it reaches no log and no Referer.
-    clinician = f"{patient}/desk#code={open_secrets(var).desk_code}"
+    clinician = f"{patient}/desk#code={secrets.desk_code}"
     if demo:
-        token = str(var / API_TOKEN_FILE)
+        token = str(config.paths.var / API_TOKEN_FILE)
     else:
         token = "api.token of the configuration" if config.api.token else "none: WHIP and WHEP are off"
     lines = [
@@ -125,14 +125,21 @@ def _welcome(config: Config, *, on_lan: bool, demo: bool) -> str:
 # Serving
 
 
-async def _serve(config: Config, tls: ssl.SSLContext | None, welcome: str) -> None:
+def _create_app(config: Config, secrets: Secrets) -> web.Application:
+    try:
+        return create_app(config, secrets=secrets)
+    except ValueError as error:  # a language without a catalogue
+        raise StartError(f"clinic.{error}") from error
+
+
+async def _serve(app: web.Application, http: HttpConfig, tls: ssl.SSLContext | None, welcome: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # No access log: addresses of pages identify people.
-    runner = web.AppRunner(create_app(config), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    # aiohttp's own access log is off: it would hold addresses and invitations.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     try:
-        await _start(runner, config, tls)
+        await _start(runner, http, tls)
         # What exists now stays: the collector need not walk it while packets wait.
         gc.collect()
         gc.freeze()
@@ -142,20 +149,22 @@ async def _serve(config: Config, tls: ssl.SSLContext | None, welcome: str) -> No
         await runner.cleanup()
 
 
-async def _start(runner: web.AppRunner, config: Config, tls: ssl.SSLContext | None) -> None:
-    host, port = config.http.host, config.http.port
+async def _start(runner: web.AppRunner, http: HttpConfig, tls: ssl.SSLContext | None) -> None:
     try:
         await runner.setup()
-        await web.TCPSite(runner, host or None, port, ssl_context=tls).start()
+        await web.TCPSite(runner, http.host or None, http.port, ssl_context=tls).start()
     except PortInUse as error:
-        raise StartError(f"{error}: set another media.media_port in the configuration") from error
+        raise StartError(
+            f"port {error.port} is taken: set another media.media_port in the configuration"
+        ) from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise StartError(f"port {port} is taken: set another http.port in the configuration") from error
+            raise StartError(
+                f"port {http.port} is taken: set another http.port in the configuration"
+            ) from error
         reason = os.strerror(error.errno) if error.errno else error
-        raise StartError(
-            f"cannot serve on {host or '*'}:{port}, see http.host and http.port: {reason}"
-        ) from error
+        where = f"{http.host or '*'}:{http.port}"
+        raise StartError(f"cannot serve on {where}, see http.host and http.port: {reason}") from error
 
 
 if __name__ == "__main__":

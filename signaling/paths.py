@@ -7,8 +7,6 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 CHECKOUT = PACKAGE.parent
 
-NPM_PACKAGES = ("designsystemet-css", "designsystemet-theme", "designsystemet-web")
-
 
 def web_root() -> Path:
     """The directory with templates, modules, styles and translations."""
@@ -17,6 +15,6 @@ def web_root() -> Path:
 
 
 def npm_asset_root() -> Path:
-    """The directory that holds ``@digdir/<package>``, of the packages that pages may load files from."""
+    """The directory that holds npm packages under their names; a wheel has only the files that pages load."""
     checkout = CHECKOUT / "node_modules"
     return checkout if checkout.is_dir() else PACKAGE / "_npm"
