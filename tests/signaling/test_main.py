@@ -8,63 +8,21 @@ import socket
 import ssl
 import stat
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-W", "error", "-m", "signaling", "serve", "--config")
+from tests.signaling.command import COMMAND, ROOT, read_until, venterom, write_config
+
 STOP_LIMIT_S = 10.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def write_config(directory: Path, *, http_port: int = 0, media_port: int = 0, more: str = "") -> Path:
-    """Free ports unless given, and ``var`` in the test's directory."""
-    path = directory / "venterom.toml"
-    path.write_text(
-        f"http.port = {http_port or free_port()}\nmedia.media_port = {media_port}\n"
-        f'paths.var = "{directory / "var"}"\n{more}'
-    )
-    return path
-
-
-@contextmanager
-def venterom(config: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [*COMMAND, config, *arguments],
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def read_until(process: subprocess.Popen[str], ending: str) -> str:
-    """What was printed, up to and with the first line that contains ``ending``."""
-    assert process.stdout and process.stderr
-    printed = ""
-    for line in process.stdout:
-        printed += line
-        if ending in line:
-            return printed
-    pytest.fail(f"ended after {printed!r}: {process.stderr.read()}")
 
 
 def refusal(config: Path) -> str:
     """The one line that a start which fails prints."""
-    done = subprocess.run([*COMMAND, config], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*COMMAND, "--config", config], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr.rstrip()
