@@ -1,8 +1,30 @@
-"""Selective forwarding unit: forwards media among the peers of a room without decoding it."""
+"""Selective forwarding unit: forwards the media of WebRTC peers between rooms' members without decoding it."""
 
 from __future__ import annotations
 
+from sfu import errors, events, stats
 from sfu.config import SfuConfig
-from sfu.errors import PortInUse, SfuError
+from sfu.core.media import Kind
+from sfu.errors import OfferRejected, PeerExists, PortInUse, RoomExists, RoomFull, SfuError, TooManyRooms
+from sfu.events import PeerClosed, PeerConnected, PeerInterrupted, PeerLost, PeerResumed, SubscriptionRefused, Wish, WishChanged
+from sfu.negotiation import Answer, PublicationInfo
+from sfu.peer import Peer
+from sfu.room import Room
+from sfu.server import Sfu
 
-__all__ = ["PortInUse", "SfuConfig", "SfuError"]
+__all__ = [
+    "Answer",
+    "Kind",
+    "OfferRejected",
+    "Peer",
+    "PortInUse",
+    "PublicationInfo",
+    "Room",
+    "Sfu",
+    "SfuConfig",
+    "SfuError",
+    "Wish",
+    "errors",
+    "events",
+    "stats",
+]

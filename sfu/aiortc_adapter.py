@@ -21,12 +21,16 @@ from aiortc.rtcdtlstransport import (
     SRTPProtectionProfile,
     State,
 )
-from aiortc.sdp import SessionDescription
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.sdp import MediaDescription, SessionDescription
 from OpenSSL import SSL
 
 from sfu.plane.seam import SrtpKeys, SrtpProfile
 
 DtlsRole = Literal["server", "client"]
+ParsedCodec = RTCRtpCodecParameters
+ParsedMedia = MediaDescription
+ParsedSession = SessionDescription
 
 QUEUE_DATAGRAMS: Final = 64
 "On full the newest datagram is refused: DTLS repeats its flights (RFC 6347 §4.2.4)."
@@ -144,9 +148,9 @@ class DtlsSession:
             self._on_closed()
 
 
-def parse_session_description(sdp: str) -> SessionDescription:
+def parse_session_description(sdp: str) -> ParsedSession:
     """aiortc's reading of an offer; on odd input it raises nearly anything, which ``sfu.sdp.offer`` maps."""
-    return SessionDescription.parse(sdp)
+    return ParsedSession.parse(sdp)
 
 
 # --- aiortc's side ---

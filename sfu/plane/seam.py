@@ -158,7 +158,6 @@ class StreamCounters:
     repaired: int
     nacks_sent: int
     keyframe_requests: int
-    keyframes: int
     fraction_lost: float
     "0..1 over the last report interval, before repair"
     jitter_s: float
@@ -260,6 +259,9 @@ class DataPlane(Protocol):
 
     def add_forward(self, config: ForwardConfig) -> None:
         """Start forwarding; video starts with a keyframe, which the plane asks for."""
+
+    def set_forward_codecs(self, forward: ForwardId, payload_types: Mapping[int, Codec]) -> None:
+        """The publisher changed its codec: the same SSRC goes on under the subscriber's other payload type."""
 
     def remove_forward(self, forward: ForwardId) -> None: ...
 

@@ -1,0 +1,276 @@
+"""RTCP both ways: what peers report about us, and what we report and ask for (RFC 3550 §6, RFC 4585, RFC 5104)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sfu.core import rtcp
+from sfu.core.drop import DropReason
+from sfu.core.report_clock import ntp_seconds
+from sfu.core.rtt import compact_ntp, round_trip_s
+from sfu.plane import reports, silence
+from sfu.plane.forward import PacketPath
+from sfu.plane.seam import DownlinkReport, ForwardReport, PlaneListener, TransportId
+from sfu.plane.srtp import PacketBuffer, drop_reason, protect_rtcp, unprotect_rtcp
+from sfu.plane.state import Forward, Path, Stream, Transport
+
+log = logging.getLogger("sfu.plane")
+
+TICK_S = 0.02
+"""How late a NACK may be because of us: small beside any round trip."""
+FEEDBACK_S = 0.1
+"""Transport-cc and reports upwards; libwebrtc sends its feedback every 50 to 250 ms."""
+REPORT_S = 1.0
+"""RFC 3550 §6.2 asks for no more often than this at our rates; browsers send reports for video as often."""
+NTP_EPOCH_S = 2_208_988_800
+"""1900 to 1970 (RFC 868)."""
+DEFAULT_RTT_S = 0.1
+"""Before the first measurement."""
+
+
+class Feedback:
+    """Owned by the plane, which runs ``run``."""
+
+    def __init__(
+        self,
+        packets: PacketPath,
+        listener: PlaneListener,
+        transports: Mapping[TransportId, Transport],
+        clock: Callable[[], float],
+    ) -> None:
+        self._packets = packets
+        self._listener = listener
+        self._transports = transports
+        self._clock = clock
+        self._out = PacketBuffer(4096)
+        # One wall-clock reading for the process: NTP times in our reports must not jump with the system clock.
+        self.ntp_epoch_s = time.time() + NTP_EPOCH_S - clock()
+        self._reported: set[Transport] = set()
+        self._next_feedback_at = self._next_report_at = 0.0
+        self._handlers: dict[type, Callable[[Transport, Any, float], None]] = {
+            rtcp.SenderReport: self._on_sender_report,
+            rtcp.ReceiverReport: self._on_receiver_report,
+            rtcp.Nack: self._on_nack,
+            rtcp.PictureLoss: self._on_picture_loss,
+            rtcp.FullIntraRequest: self._on_full_intra_request,
+            rtcp.Remb: self._on_remb,
+            rtcp.ReceiverReferenceTime: self._on_reference_time,
+            rtcp.DelaySinceLastRr: self._on_delay_since_last_rr,
+        }
+
+    # Outwards.
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tick(self._clock())
+
+    def tick(self, now: float) -> None:
+        """Everything that is sent because time has passed."""
+        if self._packets.wants_repair:
+            for stream in list(self._packets.wants_repair):
+                self._repair(stream, now)
+        if now >= self._next_feedback_at:
+            self._next_feedback_at = now + FEEDBACK_S
+            self._send_transport_cc(now)
+            self._report_upwards(now)
+        if now >= self._next_report_at:
+            self._next_report_at = now + REPORT_S
+            for transport in list(self._transports.values()):
+                self._every_second(transport, now)
+
+    def send_remb(self, transport: Transport, now: float) -> None:
+        """Tell a publisher the most that it may send."""
+        ssrcs = [s.primary_ssrc for s in transport.streams.values() if s.is_video and s.primary_ssrc is not None]
+        if transport.rate_limit_bps is not None and ssrcs:
+            self._send(transport, rtcp.build_remb(transport.ssrc, transport.rate_limit_bps, ssrcs))
+
+    def _every_second(self, transport: Transport, now: float) -> None:
+        silence.judge(transport, self._listener, now)
+        transport.stun_tokens = 0
+        if transport.srtp_out is None:
+            return
+        for stream in transport.streams.values():
+            stream.rate.sample(stream.byte_count, now)
+            stream.history.release(now)
+        for forward in transport.forwards.values():
+            forward.rate.sample(forward.byte_count, now)
+        compound = reports.compound(transport, now, now + self.ntp_epoch_s)
+        if compound:
+            self._send(transport, compound)
+        self.send_remb(transport, now)
+
+    def _repair(self, stream: Stream, now: float) -> None:
+        """NACKs and keyframe requests of one stream."""
+        transport, log_ = stream.transport, stream.log
+        rtt_s = transport.rtt.rtt_s or DEFAULT_RTT_S
+        ssrc = stream.primary_ssrc
+        if ssrc is None:
+            # Nothing has arrived that a request could name; the first packet asks.
+            self._packets.wants_repair.discard(stream)
+            return
+        if lost := log_.nacks_due(now, rtt_s):
+            stream.nacks_sent += len(lost)
+            self._send(transport, rtcp.build_nack(transport.ssrc, ssrc, lost))
+        if log_.keyframe_needed:
+            log_.keyframe_needed = False
+            stream.wants_keyframe = stream.keyframe_due = stream.is_video
+        asked = False
+        if stream.keyframe_due:
+            stream.keyframe_due = False
+            asked = stream.keyframes.request(now)
+        if asked or (stream.wants_keyframe and stream.keyframes.due(now, rtt_s)):
+            stream.keyframe_requests += 1
+            self._ask_for_keyframe(stream, ssrc)
+        if not log_.missing_count and stream.keyframes.next_due == math.inf:
+            self._packets.wants_repair.discard(stream)
+
+    def _ask_for_keyframe(self, stream: Stream, ssrc: int) -> None:
+        transport = stream.transport
+        understands = {value for codec in stream.config.codecs for value in codec.feedback}
+        if "nack pli" in understands or "ccm fir" not in understands:
+            self._send(transport, rtcp.build_pli(transport.ssrc, ssrc))
+        else:
+            self._send(transport, rtcp.build_fir(transport.ssrc, ssrc, stream.keyframe_requests & 0xFF))
+
+    def _send_transport_cc(self, now: float) -> None:
+        waiting, self._packets.wants_feedback = self._packets.wants_feedback, set()
+        for transport in waiting:
+            media = next((s.primary_ssrc for s in transport.streams.values() if s.primary_ssrc is not None), None)
+            if transport.transport_cc is None or media is None:
+                continue
+            for packet in transport.transport_cc.build(transport.ssrc, media, now):
+                self._send(transport, packet)
+
+    def _report_upwards(self, now: float) -> None:
+        if not self._reported:
+            return
+        batch = []
+        for transport in self._reported:
+            batch.append(_downlink_report(transport, now))
+        self._reported.clear()
+        self._listener.downlink_reported(batch)
+
+    def _send(self, transport: Transport, packet: bytes) -> None:
+        path = transport.selected
+        if path is None or transport.srtp_out is None:
+            transport.drops[DropReason.NO_PATH] += 1
+            return
+        buffer = self._out
+        buffer.data[: len(packet)] = packet
+        buffer.size[0] = len(packet)
+        if status := protect_rtcp(transport.srtp_out, buffer.cdata, buffer.size):
+            transport.drops[drop_reason(status)] += 1
+            return
+        size = buffer.size[0]
+        if refused := path.send(buffer.view[:size]):
+            transport.drops[refused] += 1
+            return
+        transport.packets_sent += 1
+        transport.bytes_sent += size
+
+    # Inwards.
+
+    def receive_rtcp(self, path: Path, size: int, now: float) -> None:
+        """One SRTCP compound of ``size`` bytes in the receive buffer."""
+        transport, buffer = path.transport, self._packets.received
+        if transport.srtp_in is None:
+            transport.drops[DropReason.NO_KEYS] += 1
+            return
+        buffer.size[0] = size
+        if status := unprotect_rtcp(transport.srtp_in, buffer.cdata, buffer.size):
+            transport.drops[drop_reason(status)] += 1
+            return
+        size = buffer.size[0]
+        transport.packets += 1
+        transport.byte_count += size
+        transport.last_packet_at = now
+        try:
+            compound = rtcp.parse_compound(buffer.view[:size])
+        except rtcp.RtcpMalformed:
+            transport.drops[DropReason.RTCP_MALFORMED] += 1
+            return
+        for packet in compound:
+            handler = self._handlers.get(type(packet))
+            if handler is not None:
+                handler(transport, packet, now)
+
+    def _on_sender_report(self, transport: Transport, packet: rtcp.SenderReport, now: float) -> None:
+        ingress = transport.ingress.get(packet.ssrc)
+        if ingress is not None and not ingress.is_rtx:
+            ntp_s = ntp_seconds(packet.ntp >> 32, packet.ntp & 0xFFFFFFFF)
+            ingress.stream.clock.on_sr(ntp_s, packet.rtp_timestamp, now)
+            ingress.stream.last_sr = (packet.ntp >> 16 & 0xFFFFFFFF, now)
+        self._on_blocks(transport, packet.blocks, now)
+
+    def _on_receiver_report(self, transport: Transport, packet: rtcp.ReceiverReport, now: float) -> None:
+        self._on_blocks(transport, packet.blocks, now)
+
+    def _on_blocks(self, transport: Transport, blocks: tuple[rtcp.ReportBlock, ...], now: float) -> None:
+        for block in blocks:
+            forward = transport.forwards.get(block.ssrc)
+            if forward is None:
+                continue
+            reports.take_block(forward, block, now)
+            self._reported.add(transport)
+            sample = round_trip_s(compact_ntp(now + self.ntp_epoch_s), block.last_sr, block.delay_since_last_sr)
+            transport.rtt.add(sample, "rr")
+
+    def _on_nack(self, transport: Transport, packet: rtcp.Nack, now: float) -> None:
+        forward = transport.forwards.get(packet.media_ssrc)
+        if forward is None:
+            return
+        forward.nacks_received += len(packet.sequences)
+        for sequence in packet.sequences:
+            if refused := self._packets.retransmit(forward, sequence, now):
+                transport.drops[refused] += 1
+
+    def _on_picture_loss(self, transport: Transport, packet: rtcp.PictureLoss, now: float) -> None:
+        self._keyframe_wanted(transport.forwards.get(packet.media_ssrc))
+
+    def _on_full_intra_request(self, transport: Transport, packet: rtcp.FullIntraRequest, now: float) -> None:
+        for ssrc, _ in packet.requests:
+            self._keyframe_wanted(transport.forwards.get(ssrc))
+
+    def _keyframe_wanted(self, forward: Forward | None) -> None:
+        if forward is not None and forward.stream.is_video:
+            forward.keyframe_requests += 1
+            self._packets.want_keyframe(forward.stream)
+
+    def _on_remb(self, transport: Transport, packet: rtcp.Remb, now: float) -> None:
+        transport.remb_bps = packet.bps
+        transport.remb_changed = True
+        self._reported.add(transport)
+
+    def _on_reference_time(self, transport: Transport, packet: rtcp.ReceiverReferenceTime, now: float) -> None:
+        # The answer leaves at once, so the delay since the last RR is nothing (RFC 3611 §4.5).
+        entry = (packet.ssrc, packet.ntp >> 16 & 0xFFFFFFFF, 0)
+        self._send(transport, rtcp.build_xr_dlrr(transport.ssrc, [entry]))
+
+    def _on_delay_since_last_rr(self, transport: Transport, packet: rtcp.DelaySinceLastRr, now: float) -> None:
+        for ssrc, last, delay in packet.entries:
+            if ssrc == transport.ssrc:
+                transport.rtt.add(round_trip_s(compact_ntp(now + self.ntp_epoch_s), last, delay), "xr")
+
+
+def _downlink_report(transport: Transport, now: float) -> DownlinkReport:
+    forwards = []
+    for forward in transport.forwards.values():
+        if forward.reported:
+            forward.reported = False
+            forwards.append(
+                ForwardReport(
+                    forward=forward.config.forward,
+                    fraction_lost=forward.fraction_lost,
+                    own_fraction_lost=forward.own_fraction_lost,
+                    jitter_s=forward.jitter_s,
+                )
+            )
+    remb = transport.remb_bps if transport.remb_changed else None
+    transport.remb_changed = False
+    return DownlinkReport(transport=transport.id, at=now, remb_bps=remb, rtt_s=transport.rtt.rtt_s, forwards=forwards)

@@ -1,0 +1,47 @@
+"""Joining a new source, or one that was paused, to what a subscriber has already received."""
+
+from __future__ import annotations
+
+from sfu.core.media import CodecName
+from sfu.core.payload import vp8_descriptor
+from sfu.core.rtp import parse_header
+from sfu.plane.state import Forward, Stream
+
+
+def prepare(stream: Stream, now: float) -> None:
+    """The source's SSRC changes: remember where its pictures had got to, and wait for a keyframe of the new one."""
+    last = stream.history.get(stream.log.highest, now)
+    for forward in stream.forwards:
+        forward.splice_next = True
+        forward.waiting = stream.is_video
+        if last is None:
+            continue
+        codec = forward.codecs.get(last[1] & 0x7F)
+        if codec is not None and codec.name is CodecName.VP8:
+            start = parse_header(last, len(last))
+            descriptor = vp8_descriptor(last, start, len(last))
+            if descriptor is not None:
+                forward.last_picture = (
+                    descriptor.picture_id + forward.picture_id_offset,
+                    descriptor.tl0_index + forward.tl0_offset,
+                )
+    stream.restart()
+
+
+def resume(forward: Forward, data: bytearray, extended: int, timestamp: int, start: int, end: int, now: float) -> None:
+    """Go on from this packet (for video a keyframe) with sequence, timestamp and picture id continuous."""
+    forward.sequence.splice(extended)
+    if forward.splice_next:
+        forward.timestamps.splice(timestamp, now)
+        forward.limiter.restart()
+        if forward.last_picture is not None and forward.codecs[data[1] & 0x7F].name is CodecName.VP8:
+            _continue_pictures(forward, forward.last_picture, data, start, end)
+    forward.waiting = forward.splice_next = False
+
+
+def _continue_pictures(forward: Forward, last: tuple[int, int], data: bytearray, start: int, end: int) -> None:
+    """VP8 receivers order frames by picture id and TL0PICIDX (RFC 7741 §4.2); after a splice both must go on."""
+    descriptor = vp8_descriptor(data, start, end)
+    if descriptor is not None:
+        forward.picture_id_offset = last[0] + 1 - descriptor.picture_id
+        forward.tl0_offset = last[1] + 1 - descriptor.tl0_index

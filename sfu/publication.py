@@ -1,0 +1,33 @@
+"""A track that a peer sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sfu.core.media import Codec, CodecName, Kind
+from sfu.plane.seam import StreamId
+
+
+@dataclass(slots=True, kw_only=True)
+class Publication:
+    """Owned by the peer that publishes; ends with its m-line or its peer."""
+
+    id: str
+    peer_id: str
+    kind: Kind
+    mid: str
+    stream: StreamId
+    codecs: Sequence[Codec]
+    "as answered to the publisher, under its payload types"
+    encodable: frozenset[CodecName]
+    "what the publisher could send instead"
+    renegotiates: bool
+    "False for WHIP: what it sends was settled by its only offer"
+    live: bool = True
+    "False while its page says that the source is muted or off"
+
+    @property
+    def codec(self) -> CodecName | None:
+        """What it is sending."""
+        return self.codecs[0].name if self.codecs else None
