@@ -1,5 +1,5 @@
 # Thin on purpose: tools/set-up brings what is missing, pyproject.toml holds the configuration of every tool.
-.PHONY: run test check format lock
+.PHONY: run test check format lock bench
 BIN := .venv/bin
 
 run: ## the demo clinic; LAN=1 serves phones on the local network, CONFIG=FILE your own clinic
@@ -16,6 +16,10 @@ check: ## what needs no test run: style, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	npx --no-install tsc --project web
+
+bench: ## what a forwarded packet costs, beside the floor of this machine; ARGS="--help" lists the choices
+	@tools/set-up test
+	$(BIN)/python -m tests.bench $(ARGS)
 
 format: ## rewrite to house style
 	@tools/set-up test
