@@ -33,9 +33,7 @@ class HeaderExtension(enum.StrEnum):
     TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
     AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
     VIDEO_ORIENTATION = "urn:3gpp:video-orientation"
-    DEPENDENCY_DESCRIPTOR = (
-        "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
-    )
+    DEPENDENCY_DESCRIPTOR = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 
 
 class CodecName(enum.StrEnum):
@@ -59,7 +57,7 @@ class Codec:
     "Hz"
     channels: int = 1
     parameters: Mapping[str, str] = field(default_factory=dict)
-    "``a=fmtp`` as key → value; RED's bare ``111/111`` is under the key ``\"\"``"
+    '``a=fmtp`` as key → value; RED\'s bare ``111/111`` is under the key ``""``'
     rtx_payload_type: int | None = None
     "the payload type of its RTX (RFC 4588), when the peer offered one"
     feedback: frozenset[str] = frozenset()

@@ -54,11 +54,7 @@ def _is_h264_keyframe(packet: bytes | bytearray | memoryview, start: int, end: i
         return False
     nal_type = packet[start] & _NAL_TYPE
     if nal_type == _FU_A or nal_type == _FU_B:
-        return (
-            start + 1 < end
-            and bool(packet[start + 1] & 0x80)
-            and _begins(packet, start + 1, end, _fu_gap(nal_type))
-        )
+        return start + 1 < end and bool(packet[start + 1] & 0x80) and _begins(packet, start + 1, end, _fu_gap(nal_type))
     if nal_type != _STAP_A and nal_type != _STAP_B:
         return _begins(packet, start, end, 1)
     at = start + (1 if nal_type == _STAP_A else 3)

@@ -130,9 +130,7 @@ def _padding(data: bytes, start: int, end: int) -> int:
     return padding
 
 
-def _parse_packet(
-    packets: list[Packet], data: bytes, packet_type: int, count: int, at: int, end: int
-) -> None:
+def _parse_packet(packets: list[Packet], data: bytes, packet_type: int, count: int, at: int, end: int) -> None:
     """``count`` is the header's five bits: report count, source count or feedback type."""
     body = at + 4
     if packet_type == _RTPFB or packet_type == _PSFB:
@@ -145,9 +143,7 @@ def _parse_packet(
             _parse_payload_feedback(packets, data, count, body + 8, end, sender, media)
     elif packet_type == _RR:
         _need(end - body, 4)
-        packets.append(
-            ReceiverReport(_WORD.unpack_from(data, body)[0], _report_blocks(data, body + 4, end, count))
-        )
+        packets.append(ReceiverReport(_WORD.unpack_from(data, body)[0], _report_blocks(data, body + 4, end, count)))
     elif packet_type == _SR:
         _need(end - body, _SENDER.size)
         blocks = _report_blocks(data, body + _SENDER.size, end, count)
@@ -214,9 +210,7 @@ def _parse_transport_feedback(
         packets.append(Nack(sender, media, _nacked(data, fci, end)))
     elif fmt == _TRANSPORT_CC:
         _need(end - fci, 8)
-        packets.append(
-            TransportCc(sender, media, data[at : at + 4 + (_HEADER.unpack_from(data, at)[2] << 2)])
-        )
+        packets.append(TransportCc(sender, media, data[at : at + 4 + (_HEADER.unpack_from(data, at)[2] << 2)]))
 
 
 def _nacked(data: bytes, at: int, end: int) -> tuple[int, ...]:
@@ -328,9 +322,7 @@ def build_pli(sender_ssrc: int, media_ssrc: int) -> bytes:
 
 def build_fir(sender_ssrc: int, media_ssrc: int, sequence: int) -> bytes:
     """``sequence`` is 8 bits, and grows by one with each new request (RFC 5104 §4.3.1.1)."""
-    return _packet(
-        _PSFB, _FIR, _TWO_WORDS.pack(sender_ssrc, 0) + _FIR_ENTRY.pack(media_ssrc, sequence & 0xFF)
-    )
+    return _packet(_PSFB, _FIR, _TWO_WORDS.pack(sender_ssrc, 0) + _FIR_ENTRY.pack(media_ssrc, sequence & 0xFF))
 
 
 def build_remb(sender_ssrc: int, bps: int, ssrcs: Sequence[int]) -> bytes:

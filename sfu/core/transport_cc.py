@@ -114,9 +114,7 @@ class TransportCcReceiver:
         for sequence in stale:
             del arrivals[sequence]
 
-    def _packets(
-        self, sender_ssrc: int, media_ssrc: int, start: int, reports: list[tuple[int, int]]
-    ) -> list[bytes]:
+    def _packets(self, sender_ssrc: int, media_ssrc: int, start: int, reports: list[tuple[int, int]]) -> list[bytes]:
         packets = []
         at = 0
         while at < len(reports):

@@ -1,0 +1,59 @@
+"""Round-trip time from RTCP, in compact NTP (RFC 3550 §4, §6.4.1 and RFC 3611 §4.5)."""
+
+from __future__ import annotations
+
+from sfu.core.seqnum import diff32
+
+COMPACT_UNITS_PER_S = 65536
+MAX_RTT_S = 10.0
+"more is a clock that jumped, or a lie"
+ROUNDING_UNITS = 66
+"1 ms below zero is the rounding of two clocks, on a very short path"
+SMOOTHING = 0.125
+"RFC 6298 §2"
+
+
+def compact_ntp(ntp_s: float) -> int:
+    """The middle 32 bits of an NTP timestamp given in seconds."""
+    return int(ntp_s * COMPACT_UNITS_PER_S) & 0xFFFFFFFF
+
+
+def compact_from_parts(seconds: int, fraction: int) -> int:
+    """The middle 32 bits of a 64-bit NTP timestamp."""
+    return (seconds & 0xFFFF) << 16 | fraction >> 16
+
+
+def delay_since(then: float, now: float) -> int:
+    """DLSR or DLRR: the time since a report arrived, in 1/65536 s."""
+    return min(0xFFFFFFFF, max(0, int((now - then) * COMPACT_UNITS_PER_S)))
+
+
+def round_trip_s(now_compact: int, last_report: int, delay: int) -> float | None:
+    """RTT from LSR and DLSR of a report block, or LRR and DLRR of XR; None when absent or nonsense."""
+    if not last_report:
+        return None
+    units = diff32(now_compact - last_report, delay)
+    if units < -ROUNDING_UNITS or units > MAX_RTT_S * COMPACT_UNITS_PER_S:
+        return None
+    return max(0, units) / COMPACT_UNITS_PER_S
+
+
+class RttEstimate:
+    """One transport's smoothed RTT and where its samples come from."""
+
+    __slots__ = ("rtt_s", "source")
+
+    def __init__(self) -> None:
+        self.rtt_s: float | None = None
+        self.source = ""
+        "``rr``, ``xr`` or ``browser``; empty before the first sample"
+
+    def add(self, sample_s: float | None, source: str) -> None:
+        """Take a sample; None, negative and absurd ones are ignored."""
+        if sample_s is None or not 0.0 <= sample_s <= MAX_RTT_S:
+            return
+        self.source = source
+        if self.rtt_s is None:
+            self.rtt_s = sample_s
+        else:
+            self.rtt_s += (sample_s - self.rtt_s) * SMOOTHING

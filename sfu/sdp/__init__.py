@@ -1,0 +1,1 @@
+"""Reading offers and writing answers (RFC 8829): pure, no I/O, no clock."""
