@@ -60,7 +60,8 @@ class RateRamp:
             allowed = float(START_LIMIT_BPS)
         else:
             # Time in which the target was lower gives no right to a jump later: at most one step at once.
-            allowed = self._bps * MAX_GROWTH_PER_S ** min(1.0, max(0.0, now - self._at))
+            grown_s = now - max(self._at, self._started_at + START_PERIOD_S)
+            allowed = self._bps * MAX_GROWTH_PER_S ** min(1.0, max(0.0, grown_s))
         self._bps = min(float(target_bps), allowed)
         self._at = now
         return int(self._bps)

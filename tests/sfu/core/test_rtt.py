@@ -1,0 +1,64 @@
+"""Round-trip time in compact NTP, with its wrap every 18 hours."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfu.core.report_clock import ntp_parts
+from sfu.core.rtt import RttEstimate, compact_from_parts, compact_ntp, delay_since, round_trip_s
+
+
+def test_the_example_of_the_rfc() -> None:
+    """RFC 3550 figure 2."""
+    assert round_trip_s(0xB710_8000, 0xB705_2000, 0x0005_4000) == pytest.approx(6.125)
+
+
+@given(st.floats(3.9e9, 4.2e9), st.floats(0.0, 9.9), st.floats(0.0, 60.0))
+def test_gives_back_the_round_trip_at_any_time_of_day(sent_s: float, rtt_s: float, held_s: float) -> None:
+    last_report = compact_ntp(sent_s)
+    if not last_report:
+        return
+    measured = round_trip_s(compact_ntp(sent_s + rtt_s + held_s), last_report, delay_since(0.0, held_s))
+    assert measured is not None
+    assert measured == pytest.approx(rtt_s, abs=1e-3)
+
+
+@given(st.floats(3.9e9, 4.2e9))
+def test_both_ways_to_compact_agree(ntp_s: float) -> None:
+    assert abs(compact_from_parts(*ntp_parts(ntp_s)) - compact_ntp(ntp_s)) in (0, 1, 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize(
+    ("now", "last_report", "delay", "expected"),
+    [
+        (5 << 16, 0, 0, None),
+        (5 << 16, 6 << 16, 0, None),
+        (5 << 16, 1 << 16, 5 << 16, None),
+        (20 << 16, 1 << 16, 0, None),
+        (5 << 16, (5 << 16) - 10, 20, 0.0),
+    ],
+    ids=["never reported", "from the future", "held too long", "over ten seconds", "rounding"],
+)
+def test_nonsense_is_no_sample(now: int, last_report: int, delay: int, expected: float | None) -> None:
+    assert round_trip_s(now, last_report, delay) == expected
+
+
+def test_smooths_and_says_where_it_comes_from() -> None:
+    estimate = RttEstimate()
+    assert (estimate.rtt_s, estimate.source) == (None, "")
+    estimate.add(None, "rr")
+    estimate.add(-0.1, "rr")
+    estimate.add(11.0, "rr")
+    estimate.add(float("nan"), "rr")
+    assert estimate.rtt_s is None
+    estimate.add(0.1, "rr")
+    estimate.add(0.9, "xr")
+    assert estimate.rtt_s == pytest.approx(0.2)
+    assert estimate.source == "xr"
+
+
+@pytest.mark.parametrize(("then", "now", "units"), [(0.0, 0.5, 32768), (1.0, 0.0, 0), (0.0, 1e6, 0xFFFFFFFF)])
+def test_a_delay_fits_its_field(then: float, now: float, units: int) -> None:
+    assert delay_since(then, now) == units
