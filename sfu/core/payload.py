@@ -1,8 +1,7 @@
 """What the SFU must know of a video payload: where a keyframe begins, and VP8's picture id.
 
 VP8 (RFC 7741), VP9 (RFC 9628), H264 (RFC 6184), AV1 (AV1 RTP specification §4.4). A payload is
-``packet[start:end]``. Whatever end-to-end encryption leaves readable is preferred: descriptors rather than
-the bitstream; only VP8 and H264 need the first bit of a frame or slice too.
+``packet[start:end]``. Of the bitstream itself only the first byte of a frame or slice is read.
 """
 
 from __future__ import annotations
@@ -32,20 +31,43 @@ def _is_vp8_keyframe(packet: bytes | bytearray | memoryview, start: int, end: in
 
 
 def _is_vp9_keyframe(packet: bytes | bytearray | memoryview, start: int, end: int) -> bool:
-    """A frame begins (B=1), of the lowest spatial layer, not predicted from another (P=0) (RFC 9628 §4.2)."""
-    if start >= end:
+    """A frame begins (B=1), of the lowest spatial layer, not predicted from another (P=0) (RFC 9628 §4.2).
+
+    FFmpeg leaves P at 0 in every frame and intra-only frames have it too, so the frame header decides. Where it is
+    none (its marker is wrong, as it may be after encryption), the descriptor alone does.
+    """
+    if start >= end or packet[start] & 0x48 != 0x08:
         return False
-    first = packet[start]
-    if first & 0x48 != 0x08:
+    at = _vp9_payload(packet, start, end)
+    if at >= end:
         return False
-    if not first & 0x20:
+    header = packet[at]
+    if header & 0xC0 != 0x80:
         return True
+    # show_existing_frame and frame_type; profile 3 has a reserved bit before them (VP9 bitstream §6.2).
+    return not header & (0x06 if header & 0x30 == 0x30 else 0x0C)
+
+
+def _vp9_payload(packet: bytes | bytearray | memoryview, start: int, end: int) -> int:
+    """Where the VP9 frame begins behind the descriptor of an unpredicted one; ``end`` for a higher layer."""
+    first = packet[start]
     at = start + 1
-    if first & 0x80:
-        if at >= end:
-            return False
+    if first & 0x80 and at < end:
         at += 2 if packet[at] & 0x80 else 1
-    return at < end and not packet[at] & 0x0E
+    if first & 0x20:
+        if at >= end or packet[at] & 0x0E:
+            return end
+        at += 1 if first & 0x10 else 2
+    if first & 0x02 and at < end:
+        structure = packet[at]
+        at += 1 + (4 * ((structure >> 5) + 1) if structure & 0x10 else 0)
+        if structure & 0x08 and at < end:
+            pictures = packet[at]
+            at += 1
+            while pictures and at < end:
+                at += 1 + (packet[at] >> 2 & 0x03)
+                pictures -= 1
+    return at
 
 
 def _is_h264_keyframe(packet: bytes | bytearray | memoryview, start: int, end: int) -> bool:
