@@ -19,6 +19,7 @@ MAX_SSRCS: Final = 32
 MAX_RIDS: Final = 8
 
 _DIGEST_BYTES: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
+_EXTENSIONS: Final = {extension.value: extension for extension in HeaderExtension}
 _RTP_PROTOCOLS: Final = frozenset({"UDP/TLS/RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "RTP/SAVPF"})
 """RFC 8829 §5.1.2: all three mean DTLS-SRTP with feedback."""
 
@@ -170,6 +171,7 @@ def _read_session(session: Section, sections: list[Section], parsed: ParsedSessi
     if tagged is None:
         raise OfferUnsupported(OfferProblem.NO_TRANSPORT, "no live m-line in the BUNDLE group")
     transport = parsed.media[tagged.index]
+    setup = _setup(sections[tagged.index], session)
     options = (transport.ice_options or "").replace(",", " ").split()
     return Offer(
         media=media,
@@ -178,7 +180,7 @@ def _read_session(session: Section, sections: list[Section], parsed: ParsedSessi
         ice_credentials=_ice_credentials(transport),
         is_trickle="trickle" in options,
         fingerprints=_fingerprints(transport),
-        setup=_setup(sections[tagged.index], session),
+        setup=setup,
         _by_mid=MappingProxyType(by_mid),
     )
 
@@ -253,7 +255,7 @@ def _read_media(
         rtcp_rsize=section.has_flag("rtcp-rsize"),
         rcvr_rtt="rcvr-rtt=all" in (section.value("rtcp-xr") or "").split(),
         extmap_allow_mixed=mixed,
-        codecs=read_codecs(parsed, formats) if parsed.kind in ("audio", "video") else (),
+        codecs=read_codecs(parsed, section, formats) if parsed.kind in ("audio", "video") else (),
         extensions=MappingProxyType(extensions),
         extension_directions=MappingProxyType(directions),
         ssrcs=_ssrcs(parsed, section),
@@ -325,9 +327,8 @@ class _ExtensionIds:
                 continue
             if self._uris.setdefault(identifier, uri) != uri or self._ids.setdefault(uri, identifier) != identifier:
                 continue
-            try:
-                extension = HeaderExtension(uri)
-            except ValueError:
+            extension = _EXTENSIONS.get(uri)
+            if extension is None:
                 continue
             ids[extension] = identifier
             directions[extension] = Direction(direction) if direction else Direction.SENDRECV

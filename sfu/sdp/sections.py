@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from sfu.sdp.errors import OfferMalformed, OfferProblem
@@ -12,30 +11,39 @@ MAX_SDP_CHARACTERS: Final = 256 * 1024
 MAX_SECTIONS: Final = 64
 MAX_SECTION_LINES: Final = 512
 MAX_LINE_CHARACTERS: Final = 4096
-MAX_RTPMAPS: Final = 128
+MAX_REPEATED: Final = {"rtpmap": 128, "fmtp": 128, "ssrc": 256}
+"of one m-line: the parser's time grows with their square"
 
-_IGNORED: Final = ("candidate", "end-of-candidates", "remote-candidates", "rtcp", "extmap", "ssrc-group")
+_IGNORED: Final = frozenset(
+    {"candidate", "end-of-candidates", "remote-candidates", "rtcp", "rtcp-fb", "extmap", "ssrc-group"}
+)
 """Not passed on to aiortc's parser. An ICE-lite server waits for checks and needs no candidates, ``.local``
-or not; the others are read here, because the parser loses a part of them or fails on it."""
+or not; the others are read here, because the parser loses a part of them, fails on it or is slow."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~]+")
 
 
-@dataclass(frozen=True, slots=True)
 class Section:
     """The session's lines, or those of one m-line and what follows it."""
 
-    lines: tuple[str, ...]
+    __slots__ = ("_attributes", "lines")
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self._attributes: dict[str, list[str]] = {}
+        for line in lines:
+            if line.startswith("a="):
+                name, _, value = line[2:].partition(":")
+                self._attributes.setdefault(name.strip(), []).append(value.strip())
 
     def values(self, name: str) -> list[str]:
-        prefix = f"a={name}:"
-        return [line[len(prefix) :].strip() for line in self.lines if line.startswith(prefix)]
+        return self._attributes.get(name, [])
 
     def value(self, name: str) -> str | None:
         values = self.values(name)
         return values[0] if values else None
 
     def has_flag(self, name: str) -> bool:
-        return any(line.rstrip() == f"a={name}" for line in self.lines)
+        return name in self._attributes
 
 
 def split_sections(sdp: str) -> tuple[Section, list[Section]]:
@@ -53,9 +61,10 @@ def split_sections(sdp: str) -> tuple[Section, list[Section]]:
             raise OfferMalformed(OfferProblem.TOO_LARGE, f"a section of more than {MAX_SECTION_LINES} lines")
     if len(groups) - 1 > MAX_SECTIONS:
         raise OfferMalformed(OfferProblem.TOO_LARGE, f"more than {MAX_SECTIONS} m-lines")
-    session, *media = (Section(tuple(group)) for group in groups)
-    if any(len(each.values("rtpmap")) > MAX_RTPMAPS for each in media):
-        raise OfferMalformed(OfferProblem.TOO_LARGE, f"more than {MAX_RTPMAPS} codecs in an m-line")
+    session, *media = (Section(group) for group in groups)
+    for name, most in MAX_REPEATED.items():
+        if any(len(each.values(name)) > most for each in media):
+            raise OfferMalformed(OfferProblem.TOO_LARGE, f"more than {most} a={name} in an m-line")
     return session, media
 
 
@@ -63,12 +72,13 @@ def text_for_parser(session: Section, media: list[Section]) -> str:
     """The same description without what aiortc's parser doesn't need or stumbles over."""
     lines = list(_kept(session))
     for section in media:
-        mapped = {value.split(" ", 1)[0] for value in section.values("rtpmap")}
-        for line in _kept(section):
+        mapped = {value.partition(" ")[0] for value in section.values("rtpmap")}
+        lines += [
+            line
+            for line in _kept(section)
             # Legal without an rtpmap for a static payload type (RFC 8866 §6.15); the parser fails on it.
-            if line.startswith("a=fmtp:") and line[7:].split(" ", 1)[0] not in mapped:
-                continue
-            lines.append(line)
+            if not line.startswith("a=fmtp:") or line[7:].partition(" ")[0] in mapped
+        ]
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -82,4 +92,4 @@ def _kept(section: Section) -> list[str]:
 
 
 def _attribute_name(line: str) -> str:
-    return line[2:].split(":", 1)[0].strip() if line.startswith("a=") else ""
+    return line[2:].partition(":")[0].strip() if line.startswith("a=") else ""
