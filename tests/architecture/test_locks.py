@@ -51,9 +51,7 @@ def test_every_npm_package_is_hashed() -> None:
 
 
 def test_npm_is_told_to_leave_addresses_out() -> None:
-    assert (
-        "omit-lockfile-registry-resolved=true" in (ROOT / ".npmrc").read_text(encoding="utf-8").splitlines()
-    )
+    assert "omit-lockfile-registry-resolved=true" in (ROOT / ".npmrc").read_text(encoding="utf-8").splitlines()
 
 
 def test_npm_versions_are_exact() -> None:

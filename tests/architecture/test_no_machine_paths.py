@@ -33,9 +33,5 @@ def test_no_tracked_file_names_a_machine() -> None:
             text = (ROOT / path).read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue  # pictures
-        found += [
-            f"{path}:{n}: {line.strip()}"
-            for n, line in enumerate(text.splitlines(), 1)
-            if MACHINE.search(line)
-        ]
+        found += [f"{path}:{n}: {line.strip()}" for n, line in enumerate(text.splitlines(), 1) if MACHINE.search(line)]
     assert found == []
