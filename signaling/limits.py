@@ -1,0 +1,17 @@
+"""How often one address may do what costs us something or could be guessed at."""
+
+from __future__ import annotations
+
+from signaling.rules.rate import Rate, RateLimit
+
+
+class Limits:
+    def __init__(self) -> None:
+        self.enter = RateLimit(Rate(burst=20, per_s=0.2))
+        "patients behind one hospital's or operator's address share it"
+        self.sign_in = RateLimit(Rate(burst=10, per_s=0.1))
+        self.guest = RateLimit(Rate(burst=20, per_s=0.2))
+        self.connect = RateLimit(Rate(burst=60, per_s=2.0))
+        "WebSockets, reconnecting included"
+        self.messages = Rate(burst=200, per_s=20.0)
+        "of one WebSocket"

@@ -1,0 +1,1 @@
+"""The use cases of the consultation: they join the rules to the SFU."""
