@@ -98,7 +98,10 @@ def compatible(sent: Codec, accepted: Codec) -> bool:
 
 
 def choose_codecs(offered: Sequence[Codec], names: Sequence[CodecName]) -> tuple[Codec, ...]:
-    """The offered codecs with these names, in their order; of each the most widely decoded variant first."""
+    """The offered codecs with these names, in their order; of each the most widely decoded variant first.
+
+    Empty when none fits: the m-line is then rejected.
+    """
     return tuple(
         codec
         for name in dict.fromkeys(names)

@@ -105,6 +105,9 @@ class Offer:
     has_bundle_group: bool
     extmap_allow_mixed: bool
     "said for the session; an m-line may say it for itself"
+    transport_mid: str
+    """The m-line that carries the transport. When it is stopped or reused mid-call, another one does, and
+    Chromium and Firefox both end the DTLS association and start a new one, even under the same ufrag."""
     ice_credentials: IceCredentials
     "the peer's"
     is_trickle: bool
@@ -177,6 +180,7 @@ def _read_session(session: Section, sections: list[Section], parsed: ParsedSessi
         media=media,
         has_bundle_group=bool(bundles),
         extmap_allow_mixed=session.has_flag("extmap-allow-mixed"),
+        transport_mid=tagged.mid,
         ice_credentials=_ice_credentials(transport),
         is_trickle="trickle" in options,
         fingerprints=_fingerprints(transport),

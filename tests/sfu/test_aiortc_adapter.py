@@ -382,9 +382,7 @@ def test_the_transport_still_calls(name: str) -> None:
 def test_every_private_name_in_use_is_in_a_table_above() -> None:
     tree = ast.parse(Path(adapter.__file__).read_text(encoding="utf-8"))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    defined = {
-        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     private = {name for name in used | defined if name.startswith("_") and not name.startswith("__")}
     theirs = {name for name in private if hasattr(RTCDtlsTransport, name) or hasattr(RTCCertificate, name)}
     theirs |= private & {"_ssl", "_role", "_task", "_state", "_rx_srtp", "_tx_srtp", "_srtp_profiles"}

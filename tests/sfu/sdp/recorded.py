@@ -6,9 +6,10 @@ from pathlib import Path
 
 from sfu.core.media import CodecName, Kind
 from sfu.plane.seam import IceCredentials, MediaAddress
-from sfu.sdp.answer import AnswerPlan, MediaPlan, OutgoingTrack, ReceivePlan, SendPlan
+from sfu.sdp.answer import AnswerPlan, MediaPlan, OutgoingTrack, ReceivePlan, SendPlan, write_answer
 from sfu.sdp.codecs import choose_codecs
-from sfu.sdp.offer import Offer, dtls_role
+from sfu.sdp.errors import OfferError
+from sfu.sdp.offer import Offer, dtls_role, read_offer
 
 FOLDER = Path(__file__).parents[2] / "data" / "sdp"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.sdp"))
@@ -47,6 +48,8 @@ def plan_for(
             if each.kind is None or not each.is_acceptable:
                 continue
             codecs = choose_codecs(each.codecs, ORDER[each.kind])
+            if not codecs:
+                continue
             if each.sends:
                 media[each.mid] = ReceivePlan(codecs=codecs)
             else:
@@ -61,3 +64,14 @@ def plan_for(
         addresses=ADDRESSES if addresses is None else addresses,
         media=media,
     )
+
+
+def read_and_answer(data: bytes) -> None:
+    """Any text is read or refused by name, and what is read can be answered."""
+    try:
+        offer = read_offer(data.decode("utf-8", "replace"))
+    except OfferError:
+        return
+    answer = write_answer(offer, plan_for(offer))
+    assert answer.isascii()
+    assert answer.count("\r\nm=") == len(offer.media)
