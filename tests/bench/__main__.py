@@ -37,7 +37,7 @@ def measure_calls(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]
 def measure_peers(options: argparse.Namespace) -> list[dict[str, Any]]:
     runs = []
     for _ in range(options.runs):
-        with bench_server("tests.bench.server", _loop(options), nice=options.nice) as server:
+        with bench_server("tests.bench.server", _loop(options), realtime=options.realtime) as server:
             scenario = {
                 "server_pid": server.pid,
                 "server_port": server.port,
@@ -45,13 +45,13 @@ def measure_peers(options: argparse.Namespace) -> list[dict[str, Any]]:
                 "peers": options.peers,
                 "seconds": options.seconds,
             }
-            runs.append(generate(scenario, nice=options.nice))
+            runs.append(generate(scenario, realtime=options.realtime))
     return runs
 
 
 def main() -> None:
     options = _parse(sys.argv[1:])
-    command = "python -m tests.bench " + " ".join(sys.argv[1:])
+    command = " ".join(["python -m tests.bench", *_without_files(sys.argv[1:])])
     results: object
     if options.peers:
         runs = measure_peers(options)
@@ -71,21 +71,19 @@ def main() -> None:
 # Private
 
 
-def _measure_bench_server(
-    module: str, options: argparse.Namespace, extra: Sequence[str] = ()
-) -> dict[str, Any]:
+def _measure_bench_server(module: str, options: argparse.Namespace, extra: Sequence[str] = ()) -> dict[str, Any]:
     arguments = extra or _loop(options)
-    with bench_server(module, arguments, nice=options.nice) as server:
+    with bench_server(module, arguments, realtime=options.realtime) as server:
         scenario = _scenario(options) | {
             "server_pid": server.pid,
             "server_port": server.port,
             "control_path": server.control_path,
         }
-        return generate(scenario, nice=options.nice)
+        return generate(scenario, realtime=options.realtime)
 
 
 def _measure_app(options: argparse.Namespace) -> dict[str, Any]:
-    with running_app(nice=options.nice) as app:
+    with running_app(realtime=options.realtime) as app:
         scenario = _scenario(options) | {
             "server_pid": app.pid,
             "server_port": app.media_port,
@@ -93,10 +91,10 @@ def _measure_app(options: argparse.Namespace) -> dict[str, Any]:
             "token": app.token,
         }
         if not options.page_loads:
-            return generate(scenario, nice=options.nice)
+            return generate(scenario, realtime=options.realtime)
         pages = _load_pages(app, options)
         try:
-            run = generate(scenario, nice=options.nice)
+            run = generate(scenario, realtime=options.realtime)
             pages.terminate()
         finally:
             output, _ = pages.communicate()
@@ -116,7 +114,18 @@ def _scenario(options: argparse.Namespace) -> dict[str, Any]:
         "pacing": options.pacing,
         "bare": options.bare,
         "loss": options.loss,
+        "eager": options.eager,
     }
+
+
+def _without_files(arguments: Sequence[str]) -> list[str]:
+    """What a reader types to get the same figures: where ours went is not his business."""
+    kept = list(arguments)
+    for name in ("--json", "--write"):
+        if name in kept:
+            at = kept.index(name)
+            del kept[at : at + 2]
+    return kept
 
 
 def _loop(options: argparse.Namespace) -> list[str]:
@@ -129,6 +138,8 @@ def _title(options: argparse.Namespace) -> str:
         title += ", bare"
     if options.pacing is not Pacing.FRAME:
         title += f", {options.pacing} pacing"
+    if options.eager:
+        title += ", eager generator"
     if options.loop != "asyncio":
         title += f", {options.loop}"
     if options.page_loads:
@@ -146,12 +157,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--bare", action="store_true", help="no feedback, stamping, reports or loss")
     parser.add_argument("--loss", type=float, default=0.005, help="share of video taken as lost by receivers")
     parser.add_argument("--pacing", type=Pacing, choices=list(Pacing), default=Pacing.FRAME)
+    parser.add_argument("--eager", action="store_true", help="each packet sent wakes the generator")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="the server's")
     parser.add_argument("--app", action="store_true", help="the whole application, through WHIP and WHEP")
     parser.add_argument("--page-loads", type=float, default=0.0, help="a second, meanwhile (implies --app)")
     parser.add_argument("--peers", type=int, default=0, help="instead: cost of new and idle peers")
     parser.add_argument("--no-floor", action="store_true", help="measure only the server")
-    parser.add_argument("--nice", type=int, default=0, help="priority of both processes on a shared machine")
+    parser.add_argument("--realtime", action="store_true", help="run before others on a shared machine")
     parser.add_argument("--json", type=Path, help="write every run's figures here")
     parser.add_argument("--write", type=Path, help="put the section into this file")
     return parser.parse_args(arguments)

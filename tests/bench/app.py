@@ -27,7 +27,7 @@ class AppServer:
 
 
 @contextlib.contextmanager
-def running_app(*, nice: int = 0) -> Iterator[AppServer]:
+def running_app(*, realtime: bool = False) -> Iterator[AppServer]:
     """``venterom serve`` on free ports, with WHIP and WHEP open to a token of ours."""
     token = secrets.token_urlsafe(32)
     http_port, media_port = _free_port(socket.SOCK_STREAM), _free_port(socket.SOCK_DGRAM)
@@ -40,7 +40,7 @@ def running_app(*, nice: int = 0) -> Iterator[AppServer]:
         process = spawn(
             ["-m", "signaling", "serve", "--config", str(config)],
             SERVER_CORE,
-            nice=nice,
+            realtime=realtime,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )

@@ -56,6 +56,8 @@ class Client:
         self, name: str, media: Sequence[tuple[Kind, Direction]], identity: Identity, options: ClientOptions
     ) -> None:
         self.name = name
+        self.plays = ""
+        "the name of the client whose publications it receives"
         self.options = options
         self._random = random.Random(name)
         self._identity = identity
@@ -216,9 +218,7 @@ class Client:
         if self.options.bare:
             return
         blocks = [stream.report(now) for stream in self.incoming.values() if stream.first >= 0]
-        compound = b"".join(
-            stream.sender_report(time.time()) for stream in self.outgoing.values() if stream.number
-        )
+        compound = b"".join(stream.sender_report(time.time()) for stream in self.outgoing.values() if stream.number)
         if blocks or not compound:
             compound += packets.receiver_report(self.report_ssrc, blocks)
         compound += packets.source_description(self.report_ssrc, self.name[-16:])

@@ -58,18 +58,13 @@ class ControlSocket:
             raise ControlFailed(f"{op}: {reply['error']}")
         return reply
 
-    def place_call(
-        self, room: str, identity: Identity, options: ClientOptions, connected: Connected
-    ) -> list[Client]:
-        first, second = (
-            self.join(room, f"{room}/{name}", identity, options, connected) for name in ("a", "b")
-        )
+    def place_call(self, room: str, identity: Identity, options: ClientOptions, connected: Connected) -> list[Client]:
+        first, second = (self.join(room, f"{room}/{name}", identity, options, connected) for name in ("a", "b"))
         self.meet_wish(room, first)
+        first.plays, second.plays = second.name, first.name
         return [first, second]
 
-    def join(
-        self, room: str, peer: str, identity: Identity, options: ClientOptions, connected: Connected
-    ) -> Client:
+    def join(self, room: str, peer: str, identity: Identity, options: ClientOptions, connected: Connected) -> Client:
         self.request("add_peer", room=room, peer=peer)
         client = Client(peer, PAGE_MEDIA, identity, options)
         self.meet_wish(room, client, connected)
@@ -108,9 +103,7 @@ class WhipWhep:
         self._http = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=_TIMEOUT_S)
         self._token = token
 
-    def place_call(
-        self, room: str, identity: Identity, options: ClientOptions, connected: Connected
-    ) -> list[Client]:
+    def place_call(self, room: str, identity: Identity, options: ClientOptions, connected: Connected) -> list[Client]:
         room = room.replace("/", "-")
         self._post(f"/api/rooms/{room}", "application/json", "")
         clients = []
@@ -120,6 +113,7 @@ class WhipWhep:
                 client = Client(f"{room}/{path}/{peer}", media, identity, options)
                 answer = client.apply(self._post(f"/{path}/{room}/{peer}", "application/sdp", client.offer()))
                 client.connect(answer)
+                client.plays = f"{room}/whip/{peer}" if path == "whep" else ""
                 connected(client)
                 clients.append(client)
         return clients

@@ -15,6 +15,7 @@ from tests.bench.outgoing import OutgoingStream
 from tests.bench.timetable import CYCLE_S, Pacing, Slot, timetable
 
 _HOUSEKEEPING_S = 0.02
+_LONGEST_SLEEP_S = 0.002
 _SEQUENCE_AND_SSRC = struct.Struct("!HII")
 _MAX_EVENTS = 256
 _RTCP_TYPES = range(192, 224)
@@ -31,8 +32,11 @@ _REPORT_NAMES = {packets.SENDER_REPORT: "sr", packets.RECEIVER_REPORT: "rr"}
 class Engine:
     """Runs its clients for as long as it is told; between calls nothing is read or sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, eager: bool = False) -> None:
         self.clients: dict[int, Client] = {}
+        # A client that sleeps in epoll is woken by the server's sendto, at the server's cost; over a real network
+        # nobody pays for that. So while media flows the loop sleeps outside of epoll unless it is told otherwise.
+        self._is_eager = eager
         self.is_measuring = False
         self.lateness_ns = array("q")
         "how late each slot of the timetable was served: the generator's own health"
@@ -81,12 +85,19 @@ class Engine:
             if now >= self._next_housekeeping:
                 self._keep_house(now)
             due = min(self._send_due(now), self._next_housekeeping, until)
-            self._timer.arm(due)
-            for descriptor, _event in self._poll.poll(-1, _MAX_EVENTS):
+            for descriptor, _event in self._await(due, now):
                 if client := self.clients.get(descriptor):
                     self._read(client)
             if time.monotonic() >= until:
                 return
+
+    def _await(self, due: float, now: float) -> list[tuple[int, int]]:
+        """Sleep until something is due, or, when eager or idle, until something arrives."""
+        if self._is_eager or not self._slots:
+            self._timer.arm(due)
+            return self._poll.poll(-1, _MAX_EVENTS)
+        time.sleep(min(max(due - now, 0.0), _LONGEST_SLEEP_S))
+        return self._poll.poll(0, _MAX_EVENTS)
 
     # Sending
 
@@ -227,9 +238,7 @@ class Engine:
                     self._retransmit(client, stream, packet.nacked())
             case "remb":
                 received = client.received
-                received.lowest_remb_bps = min(
-                    received.lowest_remb_bps or packet.remb_bps(), packet.remb_bps()
-                )
+                received.lowest_remb_bps = min(received.lowest_remb_bps or packet.remb_bps(), packet.remb_bps())
             case "sr":
                 if source_stream := client.incoming.get(int.from_bytes(packet.body[:4], "big")):
                     source_stream.last_sr = int.from_bytes(packet.body[6:10], "big")

@@ -172,9 +172,7 @@ class Floor:
         return {}
 
     def _add_peer(self, room: str, name: str) -> None:
-        peer = FloorPeer(
-            new_credentials(self._identity.fingerprint), DtlsSession(self._identity, is_server=True)
-        )
+        peer = FloorPeer(new_credentials(self._identity.fingerprint), DtlsSession(self._identity, is_server=True))
         self._peers[name] = self._by_ufrag[peer.credentials.ufrag] = peer
         members = self._rooms.setdefault(room, [])
         if members:

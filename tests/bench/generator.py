@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,8 @@ class Scenario:
     bare: bool = False
     loss: float = 0.005
     "share of received video packets treated as lost"
+    eager: bool = False
+    "let each arriving packet wake the generator"
     peers: int = 0
     "above 0: no media; measure so many new and then idle peers"
 
@@ -129,13 +131,14 @@ def _loss(clients: Sequence[Client]) -> dict[str, int]:
     """Over the whole time of media, warm-up and drain included."""
     streams = [stream for client in clients for stream in client.incoming.values()]
     silent = [stream for stream in streams if stream.first < 0]
+    publishers = {client.name: client for client in clients}
     return {
         "simulated": sum(stream.simulated for stream in streams),
         "repaired": sum(stream.repaired for stream in streams),
         "lost": sum(stream.lost + stream.waiting for stream in streams),
         "unasked_gaps": sum(stream.gaps for stream in streams),
         "swallowed": sum(stream.swallowed for stream in streams),
-        "tail": sum(client_tail(client, clients) for client in clients),
+        "tail": sum(_tail(client, publishers) for client in clients),
         "duplicates": sum(stream.duplicates for stream in streams),
         "spurious_retransmissions": sum(stream.spurious for stream in streams),
         "silent_streams": len(silent),
@@ -148,18 +151,14 @@ def _loss(clients: Sequence[Client]) -> dict[str, int]:
     }
 
 
-def client_tail(client: Client, clients: Sequence[Client]) -> int:
-    """Packets that the other side sent last and that never came; no later one opens their gap."""
-    room, _, name = client.name.partition("/")
-    tail = 0
-    for stream in client.incoming.values():
-        for other in clients:
-            if other is client or other.name.partition("/")[0] != room or other.name[-1:] == name[-1:]:
-                continue
-            for sent in other.outgoing.values():
-                if sent.kind is stream.kind and stream.first >= 0:
-                    tail += max(sent.number - stream.last_number, 0)
-    return tail
+def _tail(client: Client, publishers: Mapping[str, Client]) -> int:
+    """Packets that its publisher sent last and that never came; no later one opens their gap."""
+    publisher = publishers.get(client.plays)
+    if publisher is None:
+        return 0
+    last = {stream.kind: stream.number for stream in publisher.outgoing.values()}
+    heard = [stream for stream in client.incoming.values() if stream.first >= 0]
+    return sum(max(last[stream.kind] - stream.last_number, 0) for stream in heard)
 
 
 def probe_peers(scenario: Scenario, control: ControlSocket, engine: Engine) -> dict[str, Any]:
@@ -194,9 +193,7 @@ def _usage(scenario: Scenario) -> tuple[int, float, float]:
     return kernel.resident_bytes(pid), kernel.cpu_s(pid), time.monotonic()
 
 
-def _join(
-    control: ControlSocket, engine: Engine, identity: Identity, scenario: Scenario, numbers: range
-) -> None:
+def _join(control: ControlSocket, engine: Engine, identity: Identity, scenario: Scenario, numbers: range) -> None:
     # No media flows, so that nothing is ever published under the offered m-lines.
     for number in numbers:
         room = f"idle-{number // 2}"
@@ -208,7 +205,7 @@ def main() -> None:
     fields = json.loads(sys.stdin.readline())
     scenario = Scenario(**fields | {"pacing": Pacing(fields.get("pacing", Pacing.FRAME))})
     kernel.sharpen_timers()
-    engine = Engine()
+    engine = Engine(eager=scenario.eager)
     signaling: Signaling
     if scenario.control_path:
         control = signaling = ControlSocket(scenario.control_path)

@@ -120,8 +120,13 @@ class Timer:
         if self.descriptor < 0:
             raise OSError("timerfd_create failed")
         self._value: Any = _ffi.new("struct itimerspec *")
+        self._armed_s = 0.0
 
     def arm(self, at_s: float) -> None:
+        """Readable from this time of CLOCK_MONOTONIC on, until armed for another."""
+        if at_s == self._armed_s:
+            return
+        self._armed_s = at_s
         seconds = int(at_s)
         self._value.it_value.tv_sec = seconds
         self._value.it_value.tv_nsec = int((at_s - seconds) * 1e9) or 1

@@ -266,9 +266,7 @@ class _Offsets:
     transport_cc: int = 0
 
 
-def _extension_block(
-    kind: Kind, mid: str, extensions: Mapping[HeaderExtension, int]
-) -> tuple[bytes, _Offsets]:
+def _extension_block(kind: Kind, mid: str, extensions: Mapping[HeaderExtension, int]) -> tuple[bytes, _Offsets]:
     values = {
         HeaderExtension.ABS_SEND_TIME: bytes(3),
         HeaderExtension.TRANSPORT_CC: bytes(2),

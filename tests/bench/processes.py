@@ -31,23 +31,23 @@ class Server:
     control_path: str
 
 
-def spawn(arguments: Sequence[str], core: int, *, nice: int = 0, **streams: Any) -> subprocess.Popen[str]:
-    """A Python module pinned to a core; ``nice`` below 0 keeps other people's work out of the delays."""
+def spawn(arguments: Sequence[str], core: int, *, realtime: bool = False, **streams: Any) -> subprocess.Popen[str]:
+    """A Python module pinned to a core; ``realtime`` keeps a shared machine's other work out of the delays."""
 
     def prepare() -> None:
         os.sched_setaffinity(0, {core})
-        if nice:
-            os.setpriority(os.PRIO_PROCESS, 0, nice)
+        if realtime:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
     return subprocess.Popen([sys.executable, *arguments], cwd=_ROOT, text=True, preexec_fn=prepare, **streams)
 
 
 @contextlib.contextmanager
-def bench_server(module: str, extra: Sequence[str] = (), *, nice: int = 0) -> Iterator[Server]:
+def bench_server(module: str, extra: Sequence[str] = (), *, realtime: bool = False) -> Iterator[Server]:
     """``tests.bench.server`` or ``tests.bench.floor``; it ends when its controller goes."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         path = str(Path(directory) / "control")
-        process = spawn(["-m", module, path, *extra], SERVER_CORE, nice=nice, stdout=subprocess.PIPE)
+        process = spawn(["-m", module, path, *extra], SERVER_CORE, realtime=realtime, stdout=subprocess.PIPE)
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -58,12 +58,12 @@ def bench_server(module: str, extra: Sequence[str] = (), *, nice: int = 0) -> It
             stop(process)
 
 
-def generate(scenario: Mapping[str, Any], *, nice: int = 0) -> dict[str, Any]:
+def generate(scenario: Mapping[str, Any], *, realtime: bool = False) -> dict[str, Any]:
     """Run the generator process on a scenario (``tests.bench.generator.Scenario``'s fields)."""
     process = spawn(
         ["-m", "tests.bench.generator"],
         GENERATOR_CORE,
-        nice=nice,
+        realtime=realtime,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -52,7 +52,7 @@ def calls_section(title: str, command: str, targets: Mapping[str, Sequence[Run]]
         variation = spread([run["cpu_us_per_packet"] for run in runs]) / 2
         delays = " / ".join(f"{_median_delay(runs, share):.2f}" for share in ("p50", "p95", "p99"))
         lines.append(
-            f"| {name} | {cost:.1f} (± {variation:.0%}) | {cost / lowest if lowest else 0:.1f} "
+            f"| {name} | {cost:.1f} (± {variation:.0%}) | {f'{cost / lowest:.1f}' if lowest else '–'} "
             f"| {_median(runs, 'server_share'):.0%} | {_median(runs, 'forwarded_per_s'):.0f} | {delays} "
             f"| {max(lost_packets(run) for run in runs)} | {_median(runs, 'rss_bytes') / 1e6:.0f} "
             f"| {_median(runs, 'foreign_share'):.0%} |"

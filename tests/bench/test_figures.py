@@ -95,9 +95,7 @@ def test_bare_offers_ask_for_no_feedback_but_keyframes() -> None:
 
 
 def test_a_page_names_what_it_loads() -> None:
-    page = (
-        '<link href="/a.css?v=1"><script src="js/b.js#x"></script><a href="/next"></a><img src="//cdn/x.png">'
-    )
+    page = '<link href="/a.css?v=1"><script src="js/b.js#x"></script><a href="/next"></a><img src="//cdn/x.png">'
     assert referenced("http://h/p/", "text/html", page) == ["http://h/a.css?v=1", "http://h/p/js/b.js"]
     module = 'import {x} from "./c.js"; const y = await import("../d.js");'
     assert referenced("http://h/js/b.js", "text/javascript", module) == ["http://h/js/c.js", "http://h/d.js"]

@@ -33,8 +33,7 @@ def _map() -> HeaderExtensionsMap:
     extensions.configure(
         RTCRtpParameters(
             headerExtensions=[
-                RTCRtpHeaderExtensionParameters(id=number, uri=str(name))
-                for name, number in EXTENSIONS.items()
+                RTCRtpHeaderExtensionParameters(id=number, uri=str(name)) for name, number in EXTENSIONS.items()
             ]
         )
     )
