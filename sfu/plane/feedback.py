@@ -17,12 +17,13 @@ from sfu.plane import reports, silence
 from sfu.plane.forward import PacketPath
 from sfu.plane.seam import DownlinkReport, ForwardReport, PlaneListener, TransportId
 from sfu.plane.srtp import PacketBuffer, drop_reason, protect_rtcp, unprotect_rtcp
-from sfu.plane.state import Forward, Path, Stream, Transport
+from sfu.plane.state import LOSSY, Forward, Path, Stream, Transport
 
 log = logging.getLogger("sfu.plane")
 
 TICK_S = 0.02
-"""How late a NACK may be because of us: small beside any round trip."""
+REPAIR_TICK_S = 0.005
+"""While something is missing: how late a NACK may be because of us, small beside any round trip."""
 FEEDBACK_S = 0.1
 """Transport-cc and reports upwards; libwebrtc sends its feedback every 50 to 250 ms."""
 REPORT_S = 1.0
@@ -67,7 +68,7 @@ class Feedback:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(REPAIR_TICK_S if self._packets.wants_repair else TICK_S)
             self.tick(self._clock())
 
     def tick(self, now: float) -> None:
@@ -114,9 +115,16 @@ class Feedback:
             # Nothing has arrived that a request could name; the first packet asks.
             self._packets.wants_repair.discard(stream)
             return
+        if stream.nack_again is not None:
+            self._send(transport, stream.nack_again)
+            stream.nack_again = None
         if lost := log_.nacks_due(now, rtt_s):
             stream.nacks_sent += len(lost)
-            self._send(transport, rtcp.build_nack(transport.ssrc, ssrc, lost))
+            nack = rtcp.build_nack(transport.ssrc, ssrc, lost)
+            self._send(transport, nack)
+            if stream.fraction_lost > LOSSY:
+                # A lost NACK costs a whole round trip; the sender ignores the second of two that arrive.
+                stream.nack_again = nack
         if log_.keyframe_needed:
             log_.keyframe_needed = False
             stream.wants_keyframe = stream.keyframe_due = stream.is_video
@@ -127,7 +135,7 @@ class Feedback:
         if asked or (stream.wants_keyframe and stream.keyframes.due(now, rtt_s)):
             stream.keyframe_requests += 1
             self._ask_for_keyframe(stream, ssrc)
-        if not log_.missing_count and stream.keyframes.next_due == math.inf:
+        if not log_.missing_count and stream.nack_again is None and stream.keyframes.next_due == math.inf:
             self._packets.wants_repair.discard(stream)
 
     def _ask_for_keyframe(self, stream: Stream, ssrc: int) -> None:

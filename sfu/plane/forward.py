@@ -12,7 +12,7 @@ from sfu.core.rtp import abs_send_time, parse_header, payload_end, rtx_original_
 from sfu.plane import splice
 from sfu.plane.seam import StreamId
 from sfu.plane.srtp import PacketBuffer, drop_reason, protect, unprotect
-from sfu.plane.state import MAX_SSRCS, PROTECTED_PACKETS, Forward, Ingress, Path, Stream, Transport
+from sfu.plane.state import LOSSY, MAX_SSRCS, PROTECTED_PACKETS, Forward, Ingress, Path, Stream, Transport
 
 _RTP_HEADER = struct.Struct("!BBHII")
 _SSRC = struct.Struct("!I")
@@ -276,7 +276,7 @@ class PacketPath:
             packet: bytes | memoryview = stored[1]
             if not self._may_repeat(forward, sequence, len(packet), now):
                 return DropReason.NACK_RATE_LIMITED
-            return self._count_retransmission(forward, path, packet)
+            return self._repeat(forward, path, packet)
         extended = forward.sequence.source(sequence)
         original = forward.stream.history.get(extended, now) if extended >= 0 else None
         if original is None:
@@ -286,12 +286,15 @@ class PacketPath:
             return DropReason.NACK_NOT_IN_HISTORY
         if not self._may_repeat(forward, extended, len(original), now):
             return DropReason.NACK_RATE_LIMITED
-        size = self._write_rtx(forward, original, sequence, codec.rtx_payload_type, now)
-        buffer = self.sending
-        buffer.size[0] = size
-        if status := protect(transport.srtp_out, buffer.cdata, buffer.size):
-            return drop_reason(status)
-        return self._count_retransmission(forward, path, buffer.view[: buffer.size[0]])
+        for _ in range(2 if forward.own_fraction_lost > LOSSY else 1):
+            size = self._write_rtx(forward, original, sequence, codec.rtx_payload_type, now)
+            buffer = self.sending
+            buffer.size[0] = size
+            if status := protect(transport.srtp_out, buffer.cdata, buffer.size):
+                return drop_reason(status)
+            if refused := self._repeat(forward, path, buffer.view[: buffer.size[0]]):
+                return refused
+        return None
 
     def _may_repeat(self, forward: Forward, number: int, size: int, now: float) -> bool:
         return forward.limiter.allow(
@@ -319,7 +322,7 @@ class PacketPath:
             write_vp8_picture_id(out, at, size, forward.picture_id_offset, forward.tl0_offset)
         return size
 
-    def _count_retransmission(self, forward: Forward, path: Path, packet: bytes | memoryview) -> DropReason | None:
+    def _repeat(self, forward: Forward, path: Path, packet: bytes | memoryview) -> DropReason | None:
         if refused := path.send(packet):
             return refused
         transport = forward.transport

@@ -44,6 +44,8 @@ HISTORY_PACKETS = 1024
 """About 5 s of 2 Mbit/s video: longer than any NACK is repeated."""
 HISTORY_S = 3.0
 PROTECTED_PACKETS = 256
+LOSSY = 0.02
+"""Loss from which NACKs and their answers are sent twice: one lost repair costs a round trip, seen as a freeze."""
 # Every codec that the SFU forwards runs at one of these (RFC 7587 §4.1, RFC 7741 §4.1, RFC 6184 §5.1, …).
 AUDIO_CLOCK_RATE = 48_000
 VIDEO_CLOCK_RATE = 90_000
@@ -128,6 +130,7 @@ class Stream:
         "keyframes",
         "last_sr",
         "log",
+        "nack_again",
         "nacks_sent",
         "packets",
         "primary_ssrc",
@@ -157,6 +160,7 @@ class Stream:
         self.fraction_lost = 0.0
         self.audio_loss: AudioLoss[ForwardId] = AudioLoss()
         self.keyframe_requests = 0
+        self.nack_again: bytes | None = None
         self.configure(config)
         self.restart()
 
