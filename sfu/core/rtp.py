@@ -354,7 +354,7 @@ class ExtensionBlock:
 
     def _with_descriptor(self, present: int, descriptor: bytes) -> tuple[_Layout, bytearray]:
         layout = self._layouts[present]
-        if not layout.two_byte and not _fits_one_byte(self._descriptor_id, descriptor):
+        if not _fits_one_byte(self._descriptor_id, descriptor):
             if not self._allow_mixed or len(descriptor) > _ELEMENT_MAX_BYTES:
                 return layout, layout.block
             layout = self._two_byte_layouts[present]

@@ -91,8 +91,7 @@ class TransportCcReceiver:
             if newest < 0 or not -MAX_JUMP <= ahead <= MAX_JUMP:
                 arrivals.clear()
                 fresh.clear()
-                # One cycle above zero, so that a packet before the first is not negative.
-                newest = self._next = sequence | 0x10000
+                newest = self._next = sequence
                 unwrapped = newest
             else:
                 unwrapped = newest + ahead

@@ -136,6 +136,7 @@ class TestKnownBytes:
         """RFC 4585 §6.2.1: bit i of the mask stands for PID + i + 1, across the wrap too."""
         data = rtcp.build_nack(1, 2, [0xFFF0, 0xFFF1, 0, 1])
         assert data.hex() == "81cd0004" + "00000001" + "00000002" + "fff08001" + "00010000"
+        assert parse_compound(data) == [Nack(1, 2, (0xFFF0, 0xFFF1, 0, 1))]
 
     def test_fir(self) -> None:
         assert rtcp.build_fir(1, 2, 3).hex() == "84ce0004" + "00000001" + "00000000" + "00000002" + "03000000"
@@ -228,6 +229,12 @@ class TestCompound:
         other = b"\0\0\0\x02" + b"\x06\x01t" + b"\0"
         body = chunk.ljust(len(chunk) + 3 & ~3, b"\0") + other
         assert parse_compound(raw(202, 2, body)) == [SourceDescription(((1, "cn"),))]
+
+    def test_a_chunk_whose_items_fill_a_word_is_closed_by_a_whole_word(self) -> None:
+        chunk = b"\x01\x02cn" + bytes(4)
+        assert parse_compound(raw(202, 2, b"\0\0\0\x01" + chunk + b"\0\0\0\x02" + chunk)) == [
+            SourceDescription(((1, "cn"), (2, "cn")))
+        ]
 
     def test_goodbye_with_a_reason(self) -> None:
         assert parse_compound(raw(203, 1, b"\0\0\0\x05" + b"\x03bye")) == [Goodbye((5,))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,14 @@ class TestKnownBytes:
             receiver.received(sequence, at)
         (packet,) = receiver.build(1, 2, 0.2)
         assert packet[20:].hex() == f"{0b11_01101000000000:04x}" + "00" + "0320" + "fe70" + "01"
+
+    def test_a_byte_of_delta_is_used_to_its_end(self) -> None:
+        receiver = TransportCcReceiver()
+        receiver.received(0, 0.0)
+        receiver.received(1, 255 * TICK_S)
+        receiver.received(2, (255 + 256) * TICK_S)
+        (packet,) = receiver.build(1, 2, 1.0)
+        assert packet[20:].hex() == f"{0b11_01011000000000:04x}" + "00" + "ff" + "0100" + "0002"
 
     def test_the_examples_of_the_draft_are_read(self) -> None:
         """§3.1.3 and §3.1.4; the two-bit example there has a symbol that §3.1.1 reserves, here it is a large delta."""
@@ -277,8 +286,14 @@ class TestParser:
             return
         assert len(feedback.arrivals) <= len(packet)
 
-    def test_a_claim_costs_no_memory(self) -> None:
-        """300 chunks that each claim a run of 8191 arrivals, without a delta."""
-        packet = bytes.fromhex("8fcd009a" + "00" * 10 + "ffff" + "00" * 4) + b"\x20\x40" * 300
-        with pytest.raises(FeedbackMalformed):
-            parse_feedback(packet)
+    @pytest.mark.parametrize("chunk", [b"\x20\xc8", b"\xbf\xff"], ids=["runs", "vectors"])
+    def test_a_claim_costs_no_memory(self, chunk: bytes) -> None:
+        """300 chunks that claim up to 60 000 arrivals, without a delta."""
+        packet = bytes.fromhex("8fcd009a" + "00" * 10 + "ffff" + "00" * 4) + chunk * 300
+        tracemalloc.start()
+        try:
+            with pytest.raises(FeedbackMalformed):
+                parse_feedback(packet)
+            assert tracemalloc.get_traced_memory()[1] < 500_000
+        finally:
+            tracemalloc.stop()
