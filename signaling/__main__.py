@@ -154,14 +154,10 @@ async def _start(runner: web.AppRunner, http: HttpConfig, tls: ssl.SSLContext | 
         await runner.setup()
         await web.TCPSite(runner, http.host or None, http.port, ssl_context=tls).start()
     except PortInUse as error:
-        raise StartError(
-            f"port {error.port} is taken: set another media.media_port in the configuration"
-        ) from error
+        raise StartError(f"port {error.port} is taken: set another media.media_port in the configuration") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise StartError(
-                f"port {http.port} is taken: set another http.port in the configuration"
-            ) from error
+            raise StartError(f"port {http.port} is taken: set another http.port in the configuration") from error
         reason = os.strerror(error.errno) if error.errno else error
         where = f"{http.host or '*'}:{http.port}"
         raise StartError(f"cannot serve on {where}, see http.host and http.port: {reason}") from error

@@ -99,9 +99,7 @@ class ClinicConfig:
     "Languages of the pages, the default one first."
 
     def __post_init__(self) -> None:
-        if not (
-            self.slug.isascii() and self.slug.replace("-", "").isalnum() and self.slug == self.slug.lower()
-        ):
+        if not (self.slug.isascii() and self.slug.replace("-", "").isalnum() and self.slug == self.slug.lower()):
             raise ValueError(f"slug must be lower-case letters, digits and hyphens, not {self.slug!r}")
         if not self.languages:
             raise ValueError("languages must name at least one")
@@ -128,12 +126,7 @@ class Config:
 
 def _is_origin(url: str) -> bool:
     parts = urlsplit(url)
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and parts.path in ("", "/")
-        and not parts.query
-    )
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.path in ("", "/") and not parts.query
 
 
 def load(path: Path | None) -> Config:

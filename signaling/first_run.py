@@ -32,9 +32,7 @@ class Secrets:
 def open_secrets(var: Path) -> Secrets:
     """Read the secrets, and make those that are missing. Raises OSError."""
     return Secrets(
-        session_key=bytes.fromhex(
-            _read_or_make(var / SESSION_KEY_FILE, secrets.token_hex(SESSION_KEY_BYTES))
-        ),
+        session_key=bytes.fromhex(_read_or_make(var / SESSION_KEY_FILE, secrets.token_hex(SESSION_KEY_BYTES))),
         desk_code=_read_or_make(var / DESK_CODE_FILE, secrets.token_urlsafe(DESK_CODE_BYTES)),
     )
 

@@ -61,9 +61,7 @@ def ensure_certificate(var: Path, names: Collection[str], now: datetime.datetime
     if not _covers(files, names, now):
         key = ec.generate_private_key(ec.SECP256R1())
         pem, encryption = serialization.Encoding.PEM, serialization.NoEncryption()
-        write_private(
-            files.private_key, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption)
-        )
+        write_private(files.private_key, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption))
         write_private(files.certificate, _self_signed(key, names, now).public_bytes(pem))
     return files
 
@@ -83,9 +81,7 @@ def _covers(files: CertificateFiles, names: Collection[str], now: datetime.datet
     )
 
 
-def _self_signed(
-    key: ec.EllipticCurvePrivateKey, names: Collection[str], now: datetime.datetime
-) -> x509.Certificate:
+def _self_signed(key: ec.EllipticCurvePrivateKey, names: Collection[str], now: datetime.datetime) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Venterom")])
     alternatives = [
         x509.DNSName("localhost"),

@@ -20,9 +20,7 @@ STOP_LIMIT_S = 10.0
 
 def refusal(config: Path) -> str:
     """The one line that a start which fails prints."""
-    done = subprocess.run(
-        [*COMMAND, "--config", config], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*COMMAND, "--config", config], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr.rstrip()
