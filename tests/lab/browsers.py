@@ -15,6 +15,7 @@ from tests.lab.reports import Inbound, Report, Stretch, parse_report, stretch
 from tests.lab.waiting import elapse, wait_until
 
 PROBE = Path(__file__).with_name("page_probe.js").read_text(encoding="utf-8")
+WATCH = Path(__file__).with_name("page_watch.js").read_text(encoding="utf-8")
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
 _MAX_CONSOLE_LINES = 1000
@@ -97,6 +98,10 @@ class Tab:
         found: list[Mapping[str, Any]] = await self.page.evaluate("() => window.venteromProbe.videos()")
         return found
 
+    async def watch(self, url: str, token: str) -> None:
+        """Play what a WHEP address gives, in the page that is open: one of the same origin."""
+        await self.page.evaluate(WATCH, {"url": url, "token": token})
+
     async def connected(self, timeout_s: float = 15.0) -> Report:
         async def check() -> Report | None:
             report = await self.report()
@@ -104,9 +109,7 @@ class Tab:
 
         return await wait_until(check, timeout_s, f"{self.name} connected")
 
-    async def receives(
-        self, *, videos: int = 1, audios: int = 1, frames: int = 20, timeout_s: float = 20.0
-    ) -> Report:
+    async def receives(self, *, videos: int = 1, audios: int = 1, frames: int = 20, timeout_s: float = 20.0) -> Report:
         """Wait until that many streams each have decoded ``frames`` more frames, or sound, than now."""
         before = {s.ssrc: s for s in (await self.report()).inbound}
 

@@ -65,9 +65,7 @@ class Network:
         for namespace in (self.server, *self.clients.values()):
             namespace.close()
 
-    async def set_line(
-        self, client: str, *, up: LineSettings | None = None, down: LineSettings | None = None
-    ) -> None:
+    async def set_line(self, client: str, *, up: LineSettings | None = None, down: LineSettings | None = None) -> None:
         """Change one leg while it runs; a direction that is not given stays as it is."""
         directions = {f"{client}.up": up, f"{client}.down": down}
         await self._command({"set": {name: asdict(s) for name, s in directions.items() if s is not None}})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.lab.browsers import DESKTOP, BrowserKind, Browsers, Tab
 from tests.lab.fake_media import FakeMedia, make_fake_media
@@ -16,6 +18,7 @@ from tests.lab.server import Server
 ROOT = Path(__file__).parents[2]
 MEDIA_DIRECTORY = ROOT / "var" / "test-media"
 ARTIFACTS_DIRECTORY = ROOT / "var" / "test-artifacts"
+_KEEP_TIMEOUT_S = 10.0
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -53,8 +56,9 @@ class Cast:
             lines = [*tab.console, *(f"uncaught: {error}" for error in tab.errors)]
             # A page that hangs or a browser that died must not hide the failure itself.
             try:
-                lines.append(repr(await tab.report()))
-                await tab.page.screenshot(path=directory / f"{tab.name}.png")
+                async with asyncio.timeout(_KEEP_TIMEOUT_S):
+                    lines.append(repr(await tab.report()))
+                    await tab.page.screenshot(path=directory / f"{tab.name}.png")
             except Exception as error:
                 lines.append(f"no picture or report: {error}")
             (directory / f"{tab.name}.log").write_text("\n".join(lines), encoding="utf-8")
@@ -75,7 +79,7 @@ def media() -> FakeMedia:
     return make_fake_media(MEDIA_DIRECTORY)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
     cast = Cast()
     yield cast

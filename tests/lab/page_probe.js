@@ -13,6 +13,14 @@
     }
   }
   window.RTCPeerConnection = Probed;
+  const sockets = [];
+  const NativeSocket = window.WebSocket;
+  window.WebSocket = class extends NativeSocket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+    }
+  };
   const TYPES = new Set([
     'inbound-rtp', 'outbound-rtp', 'candidate-pair', 'local-candidate', 'remote-candidate', 'codec', 'transport',
   ]);
@@ -28,8 +36,8 @@
         changes: pc ? changes.get(pc) : [],
       };
     },
-    restartIce: () => newest().restartIce(),
-    // What a person would see: size and mean colour of each playing <video>, and whether it moves.
+    // As a proxy does that restarts: with a code that asks nobody to stay away.
+    closeSockets: () => sockets.forEach((socket) => socket.close(3000)),
     videos: () => [...document.querySelectorAll('video')].map((v) => ({
       width: v.videoWidth, height: v.videoHeight, time: v.currentTime, paused: v.paused, muted: v.muted,
       visible: v.checkVisibility ? v.checkVisibility() : true,

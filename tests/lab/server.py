@@ -26,7 +26,7 @@ HTTP_PORT = 8080
 MEDIA_PORT = 7882
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 10.0
-_CODE = re.compile(r"\b(?:kode|code)\b\W+(?P<code>[A-Za-z0-9][A-Za-z0-9-]{3,})", re.IGNORECASE)
+_DESK_ADDRESS = re.compile(r"^\s*Clinician\s+(\S+#code=\S+)", re.MULTILINE)
 _COMPLAINT = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback|never awaited|never retrieved|was destroyed")
 
 
@@ -44,6 +44,7 @@ class Server:
     ) -> None:
         self.origin = f"http://{f'[{host}]' if ':' in host else host}:{HTTP_PORT}"
         self.token = secrets.token_urlsafe(24)
+        self.directory = directory
         self._namespace = namespace
         self._host = host
         self._log_path = directory / "server.log"
@@ -85,12 +86,17 @@ class Server:
         """Lines of the log that a healthy server never writes."""
         return [line for line in self.log.splitlines() if _COMPLAINT.search(line)]
 
-    def desk_code(self) -> str:
-        """The clinician's newest one-time sign-in code, as printed."""
-        found = _CODE.findall(self.log)
-        if not found:
-            raise AssertionError(f"no sign-in code was printed:\n{self.log}")
-        return str(found[-1])
+    @property
+    def patient_address(self) -> str:
+        return f"{self.origin}/demo"
+
+    @property
+    def desk_address(self) -> str:
+        """The clinician's address with the one-time sign-in code, as printed."""
+        found = _DESK_ADDRESS.search(self.log)
+        if found is None:
+            raise AssertionError(f"the clinician's address was not printed:\n{self.log}")
+        return found.group(1)
 
     def memory_bytes(self) -> int:
         assert self._process is not None
@@ -107,7 +113,7 @@ class Server:
         return {"Authorization": f"Bearer {self.token}"}
 
     async def stats(self) -> dict[str, Any]:
-        """The SFU's own snapshot."""
+        """The server's own numbers: those of the SFU under ``sfu``, the application's under ``signaling``."""
         async with self.http.get("/api/stats", headers=self.authorization) as response:
             assert response.status == 200, await response.text()
             stats: dict[str, Any] = await response.json()
@@ -116,7 +122,7 @@ class Server:
     async def create_room(self, room: str) -> None:
         """A bare room for WHIP and WHEP."""
         async with self.http.post(f"/api/rooms/{room}", headers=self.authorization) as response:
-            assert response.status in (200, 201), await response.text()
+            assert response.status == 201, await response.text()
 
     def _toml(self, directory: Path, media: Mapping[str, object]) -> str:
         tables: dict[str, Mapping[str, object]] = {
@@ -156,7 +162,7 @@ class Server:
         if self._process.poll() is not None:
             raise AssertionError(f"the server ended with {self._process.returncode}:\n{self.log}")
         try:
-            async with self.http.get("/health") as response:
+            async with self.http.get("/health/ready") as response:
                 return response.status == 200
         except aiohttp.ClientConnectionError:
             return False

@@ -41,9 +41,7 @@ class Ends:
             times.append(time.monotonic() - began)
         return times
 
-    async def flood(
-        self, packets_per_s: float, size_bytes: int, duration_s: float
-    ) -> tuple[int, list[int], float]:
+    async def flood(self, packets_per_s: float, size_bytes: int, duration_s: float) -> tuple[int, list[int], float]:
         """Packets sent; numbers of those received; their rate in bits per second of payload."""
         loop = asyncio.get_running_loop()
         received: list[int] = []

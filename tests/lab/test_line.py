@@ -11,9 +11,7 @@ from tests.lab.line import TCP, UDP, Line, LineSettings, ip_protocol
 SEED = 7
 
 
-def send(
-    line: Line, count: int, *, size_bytes: int = 1000, every_s: float = 0.001, start: float = 0.0
-) -> list[float]:
+def send(line: Line, count: int, *, size_bytes: int = 1000, every_s: float = 0.001, start: float = 0.0) -> list[float]:
     """Due times of ``count`` packets, in the order sent; what is dropped is left out."""
     due: list[float] = []
     for n in range(count):

@@ -56,9 +56,7 @@ def test_nothing_is_left_when_the_owner_is_killed() -> None:
         "with n.entered(): print(os.readlink('/proc/thread-self/ns/net'), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    made = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=10, check=False
-    )
+    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=10, check=False)
     inode = made.stdout.strip()
     assert inode.startswith("net:[")
     held = subprocess.run(["lsns", "-t", "net", "-n", "-o", "NS"], capture_output=True, text=True, check=True)
