@@ -53,10 +53,9 @@ class Firewall:
     def drop(self, *matches: str) -> None:
         """Each match in the words of nft, such as ``udp dport 7882``."""
         self.lift()
-        rules = "".join(f"  {match} counter drop\n" for match in matches)
-        self._namespace.nft(
-            f"table inet lab {{ chain input {{ type filter hook input priority 0; policy accept;\n{rules} }} }}"
-        )
+        rules = [f"{match} counter drop" for match in matches]
+        chain = ["type filter hook input priority 0", "policy accept", *rules]
+        self._namespace.nft("\n".join(["table inet lab {", "chain input {", *chain, "}", "}", ""]))
 
     def lift(self) -> None:
         # Made empty first: deleting what is not there is an error.

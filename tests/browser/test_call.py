@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Firewall
 from tests.lab.browsers import BrowserKind, Browsers, Tab
-from tests.lab.consultation import CAMERA_OFF, MICROPHONE_OFF, Consultation, button, consultation
+from tests.lab.consultation import CAMERA_OFF, END, MICROPHONE_OFF, Consultation, button, consultation
 from tests.lab.emulator import SERVER_IPV4, SERVER_IPV6
 from tests.lab.fixtures import Cast
 from tests.lab.reports import Report
@@ -108,7 +108,7 @@ async def test_a_third_person_joins_and_leaves(
     before = await media_flows(held.patient, held.clinician)
     guest = await held.invite(browsers, guest_kind)
     await media_flows(guest, held.patient, held.clinician, others=2)
-    await guest.page.close()
+    await button(guest, END).click()
     for tab in (held.patient, held.clinician):
         await expect(tab.page.locator("#call-remotes video")).to_have_count(1)
     after = await media_flows(held.patient, held.clinician)
