@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import struct
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,6 +33,9 @@ NTP_EPOCH_S = 2_208_988_800
 """1900 to 1970 (RFC 868)."""
 DEFAULT_RTT_S = 0.1
 """Before the first measurement."""
+_SSRC = struct.Struct("!I")
+_MIN_RTCP_BYTES = 8
+"""Header and SSRC of the sender, which SRTCP leaves in the clear (RFC 3711 §3.4)."""
 
 
 class Feedback:
@@ -190,11 +194,19 @@ class Feedback:
         if transport.srtp_in is None:
             transport.drops[DropReason.NO_KEYS] += 1
             return
+        if size < _MIN_RTCP_BYTES:
+            transport.drops[DropReason.RTCP_MALFORMED] += 1
+            return
+        (ssrc,) = _SSRC.unpack_from(buffer.data, 4)
+        if not transport.may_be_source(ssrc):
+            transport.drops[DropReason.RTP_TOO_MANY_SSRC] += 1
+            return
         buffer.size[0] = size
         if status := unprotect_rtcp(transport.srtp_in, buffer.cdata, buffer.size):
             transport.drops[drop_reason(status)] += 1
             return
         size = buffer.size[0]
+        transport.seen_ssrcs.add(ssrc)
         transport.packets += 1
         transport.byte_count += size
         transport.last_packet_at = now

@@ -6,13 +6,14 @@ import struct
 from collections.abc import Callable
 
 from sfu.core.drop import DropReason
+from sfu.core.media import Codec, CodecName
 from sfu.core.payload import is_keyframe, write_vp8_picture_id
 from sfu.core.receive_log import DUPLICATE
-from sfu.core.rtp import abs_send_time, parse_header, payload_end, rtx_original_sequence
+from sfu.core.rtp import abs_send_time, payload_end, rtx_original_sequence
 from sfu.plane import splice
 from sfu.plane.seam import StreamId
 from sfu.plane.srtp import PacketBuffer, drop_reason, protect, unprotect
-from sfu.plane.state import LOSSY, MAX_SSRCS, PROTECTED_PACKETS, Forward, Ingress, Path, Stream, Transport
+from sfu.plane.state import LOSSY, PROTECTED_PACKETS, Forward, Ingress, Path, Stream, Transport
 
 _RTP_HEADER = struct.Struct("!BBHII")
 _SSRC = struct.Struct("!I")
@@ -51,7 +52,7 @@ class PacketPath:
             return
         (ssrc,) = _SSRC.unpack_from(data, 8)
         ingress = transport.ingress.get(ssrc)
-        if ingress is None and ssrc not in transport.seen_ssrcs and len(transport.seen_ssrcs) >= MAX_SSRCS:
+        if ingress is None and not transport.may_be_source(ssrc):
             drops[DropReason.RTP_TOO_MANY_SSRC] += 1
             return
         buffer.size[0] = size
@@ -105,6 +106,8 @@ class PacketPath:
             return
         codec = stream.codecs.get(data[1] & 0x7F)
         if codec is None:
+            for forward in stream.forwards:
+                forward.sequence.drop(extended)
             drops[DropReason.RTP_UNKNOWN_PAYLOAD_TYPE] += 1
             return
         keyframe = False
@@ -113,7 +116,7 @@ class PacketPath:
             if stream.wants_keyframe and is_keyframe(codec.name, data, start, end):
                 keyframe = True
                 stream.keyframes.arrived(now)
-                stream.wants_keyframe = False
+                stream.wants_keyframe = stream.keyframe_due = False
         for forward in stream.forwards:
             self._forward(forward, extended, timestamp, start, end, keyframe, now)
 
@@ -136,6 +139,7 @@ class PacketPath:
         second = source.data[1]
         codec = forward.codecs.get(second & 0x7F)
         if codec is None:
+            forward.sequence.drop(extended)
             transport.drops[DropReason.CODEC_NOT_NEGOTIATED] += 1
             return
         if path.tcp is not None and forward.stream.is_video and self._tcp_is_full(forward, path, timestamp, now):
@@ -153,12 +157,12 @@ class PacketPath:
         if sequence < 0:
             transport.drops[DropReason.BEFORE_SPLICE] += 1
             return
-        size = self._write(forward, codec.payload_type | second & _MARKER, sequence, timestamp, start, end, now)
+        size = self._write(forward, codec, sequence, timestamp, start, end, now)
         forward.octets += end - start
         self._send(forward, path, sequence, size)
 
     def _write(
-        self, forward: Forward, second: int, sequence: int, timestamp: int, start: int, end: int, now: float
+        self, forward: Forward, codec: Codec, sequence: int, timestamp: int, start: int, end: int, now: float
     ) -> int:
         """The outgoing packet in the clear in ``sending``; its size. Nothing is taken over but payload and marker."""
         out, extensions = self.sending.data, forward.stream.transport.extensions
@@ -171,13 +175,19 @@ class PacketPath:
             abs_send_time=abs_send_time(now),
         )
         first = _VERSION_2_WITH_EXTENSION if at > HEADER_BYTES else _VERSION_2
+        second = codec.payload_type | self.received.data[1] & _MARKER
         timestamp = forward.timestamps.forward(timestamp, now)
         _RTP_HEADER.pack_into(out, 0, first, second, sequence, timestamp, forward.ssrc)
         size = at + end - start
         out[at:size] = self.received.view[start:end]
         if forward.picture_id_offset or forward.tl0_offset:
-            write_vp8_picture_id(out, at, size, forward.picture_id_offset, forward.tl0_offset)
+            self._renumber_picture(forward, codec, at, size)
         return size
+
+    def _renumber_picture(self, forward: Forward, codec: Codec, at: int, size: int) -> None:
+        """After a splice; the publisher may have changed its codec since."""
+        if codec.name is CodecName.VP8:
+            write_vp8_picture_id(self.sending.data, at, size, forward.picture_id_offset, forward.tl0_offset)
 
     def _send(self, forward: Forward, path: Path, sequence: int, size: int) -> None:
         transport, buffer = forward.transport, self.sending
@@ -287,7 +297,7 @@ class PacketPath:
         if not self._may_repeat(forward, extended, len(original), now):
             return DropReason.NACK_RATE_LIMITED
         for _ in range(2 if forward.own_fraction_lost > LOSSY else 1):
-            size = self._write_rtx(forward, original, sequence, codec.rtx_payload_type, now)
+            size = self._write_rtx(forward, original, sequence, codec, now)
             buffer = self.sending
             buffer.size[0] = size
             if status := protect(transport.srtp_out, buffer.cdata, buffer.size):
@@ -301,16 +311,23 @@ class PacketPath:
             number, size, sent_bytes=forward.byte_count, rtt_s=forward.transport.rtt.rtt_s, now=now
         )
 
-    def _write_rtx(self, forward: Forward, original: bytes, sequence: int, payload_type: int, now: float) -> int:
-        """The RTX packet for ``original`` in the clear in ``sending``; its size."""
+    def _write_rtx(self, forward: Forward, original: bytes, sequence: int, codec: Codec, now: float) -> int:
+        """The RTX packet for ``original`` in the clear in ``sending``, with the same extensions; its size."""
         out, rtx_ssrc = self.sending.data, forward.config.rtx_ssrc
-        assert rtx_ssrc is not None
-        start = parse_header(original, len(original))
+        assert rtx_ssrc is not None and codec.rtx_payload_type is not None
+        extensions = forward.stream.transport.extensions
+        start = extensions.read(original, len(original))
         end = payload_end(original, len(original), start)
-        at = forward.block.write(out, HEADER_BYTES, abs_send_time=abs_send_time(now))
+        at = forward.block.write(
+            out,
+            HEADER_BYTES,
+            orientation=extensions.orientation,
+            descriptor=extensions.descriptor,
+            abs_send_time=abs_send_time(now),
+        )
         _, timestamp = _SEQUENCE_AND_TIMESTAMP.unpack_from(original, 2)
         first = _VERSION_2_WITH_EXTENSION if at > HEADER_BYTES else _VERSION_2
-        second = original[1] & _MARKER | payload_type
+        second = original[1] & _MARKER | codec.rtx_payload_type
         timestamp = timestamp + forward.timestamps.offset & 0xFFFFFFFF
         _RTP_HEADER.pack_into(out, 0, first, second, forward.rtx_sequence, timestamp, rtx_ssrc)
         forward.rtx_sequence = forward.rtx_sequence + 1 & 0xFFFF
@@ -319,7 +336,7 @@ class PacketPath:
         size = at + end - start
         out[at:size] = original[start:end]
         if forward.picture_id_offset or forward.tl0_offset:
-            write_vp8_picture_id(out, at, size, forward.picture_id_offset, forward.tl0_offset)
+            self._renumber_picture(forward, codec, at, size)
         return size
 
     def _repeat(self, forward: Forward, path: Path, packet: bytes | memoryview) -> DropReason | None:

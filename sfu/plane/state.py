@@ -307,6 +307,10 @@ class Transport:
         self.rate_limit_bps: int | None = None
         self.stun_tokens = 0
 
+    def may_be_source(self, ssrc: int) -> bool:
+        """Whether another packet of this SSRC, RTP or RTCP, may be looked at: libsrtp remembers each."""
+        return ssrc in self.seen_ssrcs or len(self.seen_ssrcs) < MAX_SSRCS
+
     def stream_of(self, ssrc: int, mid: str | None, payload_type: int) -> Stream | None:
         """RFC 9143 §9.2: the SSRC as signalled, else the MID, else a payload type that only one m-line uses."""
         for stream in self.streams.values():
