@@ -18,10 +18,13 @@ USED_SHARE = 0.75
 "a limit that is not reached says nothing of the line"
 MAX_OVER_REMB = 1.5
 "what REMB leaves behind when it stops"
-BLOATED_RTT_S = 0.6
+REMB_GROWTH = 1.25
+"back towards a REMB that says more"
+BLOATED_RTT_S = 0.5
 BLOATED_FACTOR = 2.0
 "of the shortest RTT seen: a far path is not a full one"
-BLOATED_DECREASE = 0.85
+BLOATED_DECREASE = 0.7
+"a queue that is full and stays full changes no delay, so REMB does not see it; it must drain before it grows old"
 
 
 class LossRule:
@@ -58,15 +61,15 @@ class LossRule:
 
     def _moved(self, loss: float, sending_bps: int, remb_bps: int | None) -> float:
         used = min(self.bps, max(sending_bps, MIN_BPS))
-        if loss > HIGH_LOSS:
-            return used * (1.0 - 0.5 * loss)
-        if remb_bps is not None:
-            limit = min(self.bps, MAX_OVER_REMB * remb_bps)
-            return max(limit, remb_bps) if loss < LOW_LOSS else limit
         if self._is_bloated():
             # One reaction for each measurement.
             self._rtt_s = None
             return used * BLOATED_DECREASE
+        if loss > HIGH_LOSS:
+            return used * (1.0 - 0.5 * loss)
+        if remb_bps is not None:
+            limit = min(self.bps, MAX_OVER_REMB * remb_bps)
+            return max(limit, min(remb_bps, limit * REMB_GROWTH)) if loss < LOW_LOSS else limit
         if loss < LOW_LOSS and sending_bps >= USED_SHARE * self.bps:
             return self.bps * GROWTH
         return self.bps

@@ -9,8 +9,8 @@ MAX_RTT_S = 10.0
 "more is a clock that jumped, or a lie"
 ROUNDING_UNITS = 66
 "1 ms below zero is the rounding of two clocks, on a very short path"
-SMOOTHING = 0.125
-"RFC 6298 §2"
+SMOOTHING = 0.5
+"reports come once a second: a queue that fills must be seen before it is full, and asking too soon fills it more"
 
 
 def compact_ntp(ntp_s: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfu.core.loss_rule import HIGH_LOSS, LOW_LOSS, MAX_BPS, MIN_BPS, START_BPS, LossRule
+from sfu.core.loss_rule import BLOATED_DECREASE, HIGH_LOSS, LOW_LOSS, MAX_BPS, MIN_BPS, REMB_GROWTH, START_BPS, LossRule
 
 
 def run(rule: LossRule, seconds: int, loss: float, *, sending: int | None = None, remb: int | None = None) -> int:
@@ -52,13 +52,15 @@ def test_moves_once_an_interval_however_many_reports_come_and_not_without_one() 
     assert rule.bps == START_BPS
 
 
-def test_a_good_line_with_remb_is_left_to_remb() -> None:
-    assert run(LossRule(), 2, 0.0, remb=2_000_000) == 2_000_000
+def test_a_good_line_with_remb_comes_to_remb_and_stays_there() -> None:
+    rule = LossRule()
+    assert run(rule, 2, 0.0, remb=2_000_000) == START_BPS * REMB_GROWTH**2
+    assert run(rule, 8, 0.0, remb=2_000_000) == 2_000_000
 
 
 def test_loss_counts_also_under_a_high_remb() -> None:
     rule = LossRule()
-    assert run(rule, 2, 0.0, remb=2_000_000) == 2_000_000
+    assert run(rule, 10, 0.0, remb=2_000_000) == 2_000_000
     assert run(rule, 5, 0.2, remb=2_000_000) < 1_300_000
 
 
@@ -68,15 +70,22 @@ def test_remb_that_stops_leaves_no_more_than_half_above_it() -> None:
     assert rule.bps == 300_000
 
 
-def test_a_queue_that_fills_without_remb_is_felt() -> None:
+@pytest.mark.parametrize("remb", (None, 600_000))
+def test_a_queue_that_stays_full_is_felt_whatever_remb_says(remb: int | None) -> None:
     rule = LossRule()
     rule.rtt(0.08)
-    run(rule, 1, 0.0, sending=START_BPS)
+    run(rule, 1, 0.0, sending=START_BPS, remb=remb)
     before = rule.bps
-    for _ in range(5):
+    for _ in range(3):
         rule.rtt(1.5)
-        run(rule, 1, 0.0)
+        run(rule, 1, 0.0, remb=remb)
     assert rule.bps < before / 2
+
+
+def test_one_measurement_of_delay_is_acted_on_once() -> None:
+    rule = LossRule()
+    rule.rtt(1.5)
+    assert run(rule, 5, 0.05) == START_BPS * BLOATED_DECREASE
 
 
 def test_a_far_path_is_not_a_full_one() -> None:

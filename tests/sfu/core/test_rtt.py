@@ -55,7 +55,9 @@ def test_smooths_and_says_where_it_comes_from() -> None:
     assert estimate.rtt_s is None
     estimate.add(0.1, "rr")
     estimate.add(0.9, "xr")
-    assert estimate.rtt_s == pytest.approx(0.2)
+    assert estimate.rtt_s == pytest.approx(0.5)
+    estimate.add(0.1, "xr")
+    assert estimate.rtt_s == pytest.approx(0.3)
     assert estimate.source == "xr"
 
 
