@@ -73,7 +73,8 @@ def test_upwards_in_steps_and_downwards_at_once(targets: list[tuple[float, int]]
         if now < START_PERIOD_S:
             assert limit <= START_LIMIT_BPS
         else:
-            assert limit <= before * MAX_GROWTH_PER_S ** min(1.0, pause_s) + 1
+            # Both are rounded down to whole bits.
+            assert limit <= (before + 1) * MAX_GROWTH_PER_S ** min(1.0, pause_s)
             if target <= before:
                 assert limit == target
         before = limit

@@ -76,6 +76,13 @@ def test_what_is_older_than_the_window_is_too_old() -> None:
     assert log.received(10, 0, 100.0) == DUPLICATE
 
 
+@pytest.mark.parametrize("start", STARTS)
+def test_a_packet_is_not_taken_for_the_one_a_window_before(start: int) -> None:
+    log = video()
+    at = feed(log, start, WINDOW + 100, lost=frozenset({WINDOW + 50}))
+    assert log.received((start + WINDOW + 50) & 0xFFFF, 0, at) == start + 65536 + WINDOW + 50
+
+
 def test_a_jump_over_the_window_forgets_what_was_seen_in_it() -> None:
     log = video()
     feed(log, 0, WINDOW)
