@@ -105,8 +105,7 @@ class Feedback:
             stream.history.release(now)
         for forward in transport.forwards.values():
             forward.rate.sample(forward.byte_count, now)
-        compound = reports.compound(transport, now, now + self.ntp_epoch_s)
-        if compound:
+        for compound in reports.compounds(transport, now, now + self.ntp_epoch_s):
             self._send(transport, compound)
         self.send_remb(transport, now)
 
@@ -293,4 +292,6 @@ def _downlink_report(transport: Transport, now: float) -> DownlinkReport:
             )
     remb = transport.remb_bps if transport.remb_changed else None
     transport.remb_changed = False
-    return DownlinkReport(transport=transport.id, at=now, remb_bps=remb, rtt_s=transport.rtt.rtt_s, forwards=forwards)
+    return DownlinkReport(
+        transport=transport.id, at=now, remb_bps=remb, rtt_s=transport.rtt.take_shortest(), forwards=forwards
+    )

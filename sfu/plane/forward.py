@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 
@@ -148,7 +149,9 @@ class PacketPath:
         if forward.waiting:
             if not keyframe:
                 transport.drops[DropReason.WAITING_FOR_KEYFRAME] += 1
-                self.want_keyframe(forward.stream)
+                if forward.stream.keyframes.next_due == math.inf:
+                    # Nobody is asking any more; while somebody is, the repeats keep to the round trip.
+                    self.want_keyframe(forward.stream)
                 return
             splice.resume(forward, source.data, extended, timestamp, start, end, now)
         elif forward.splice_next:

@@ -1,29 +1,45 @@
-"""Sender and receiver reports: one compound a second and transport, and what is learnt from the peer's blocks."""
+"""Sender and receiver reports: once a second and transport, and what is learnt from the peer's blocks."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 from sfu.core import rtcp
 from sfu.core.rtt import delay_since
 from sfu.plane.state import Forward, Stream, Transport
 
+MAX_COMPOUND_BYTES = 1200
+"""With SRTCP's trailer still below every path's MTU; one sender's part is far smaller."""
+MAX_BLOCKS = 31
+"""Report blocks in one RR (RFC 3550 §6.4.2)."""
 
-def compound(transport: Transport, now: float, ntp_s: float) -> bytes:
-    """What one peer is told: SRs for what it receives, report blocks for what it sends; empty with nothing to say.
+
+def compounds(transport: Transport, now: float, ntp_s: float) -> Iterator[bytes]:
+    """What one peer is told: SRs for what it receives, report blocks for what it sends.
 
     A peer that only sends is told our time (XR RRTR, RFC 3611 §4.4): its answer is the only way to its RTT.
     """
     blocks = [block for stream in transport.streams.values() if (block := _block(stream, now)) is not None]
     senders = [s for f in transport.forwards.values() if (s := _sender_report(f, now)) is not None]
-    if not blocks and not senders:
-        return b""
-    parts = [rtcp.build_rr(transport.ssrc, blocks)] if blocks or not senders else []
+    parts = list(_receiver_reports(transport.ssrc, blocks))
     for sender, forward in senders:
-        parts.append(sender)
-        parts.append(rtcp.build_sdes(forward.ssrc, forward.config.cname))
-    if not senders:
-        parts.append(rtcp.build_sdes(transport.ssrc, "venterom"))
-        parts.append(rtcp.build_xr_rrtr(transport.ssrc, int(ntp_s * (1 << 32))))
-    return b"".join(parts)
+        parts.append(sender + rtcp.build_sdes(forward.ssrc, forward.config.cname))
+    if blocks and not senders:
+        parts[-1] += rtcp.build_sdes(transport.ssrc, "venterom")
+        parts[-1] += rtcp.build_xr_rrtr(transport.ssrc, int(ntp_s * (1 << 32)))
+    compound = b""
+    for part in parts:
+        if compound and len(compound) + len(part) > MAX_COMPOUND_BYTES:
+            yield compound
+            compound = b""
+        compound += part
+    if compound:
+        yield compound
+
+
+def _receiver_reports(ssrc: int, blocks: Sequence[rtcp.ReportBlock]) -> Iterator[bytes]:
+    for first in range(0, len(blocks), MAX_BLOCKS):
+        yield rtcp.build_rr(ssrc, blocks[first : first + MAX_BLOCKS])
 
 
 def _block(stream: Stream, now: float) -> rtcp.ReportBlock | None:
