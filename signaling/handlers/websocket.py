@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from signaling import keys, messages
 from signaling.errors import CloseCode, ProtocolError, Refused, TooMany
@@ -114,9 +114,10 @@ class _Connection:
             return str(message.data)
         if message.type is WSMsgType.BINARY:
             raise ProtocolError("binary")
-        if message.type is WSMsgType.ERROR and self._socket.close_code == WSCloseCode.MESSAGE_TOO_BIG:
-            raise ProtocolError("too_big", close_code=CloseCode.MESSAGE_TOO_BIG)
-        if message.type is WSMsgType.ERROR and not self._socket.closed:
+        if message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+            # aiohttp has sent the close frame already.
+            if message.data.code == WSCloseCode.MESSAGE_TOO_BIG:
+                raise ProtocolError("too_big", close_code=CloseCode.MESSAGE_TOO_BIG)
             raise ProtocolError("bad_frame")
         raise _Gone
 

@@ -154,7 +154,6 @@ export class CallView {
   #show() {
     this.#root.hidden = false;
     document.body.classList.add("in-call");
-    document.documentElement.dataset["colorScheme"] = "dark";
     this.#startedAt = Date.now();
     this.#wakeLock.set(true);
     this.#localChanged();
@@ -169,7 +168,6 @@ export class CallView {
     this.#sound.hidden = true;
     this.#showHelp(null);
     document.body.classList.remove("in-call");
-    document.documentElement.dataset["colorScheme"] = "light";
     this.#wakeLock.set(false);
     this.#remotes.setParticipants([]);
   }

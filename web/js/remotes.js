@@ -104,7 +104,7 @@ export function displayName(participant) {
   if (participant.name !== "") {
     return participant.name;
   }
-  return participant.role === "clinician" ? t("Your clinician") : t("Guest");
+  return participant.role === "clinician" ? t("Clinician") : t("Guest");
 }
 
 /** @param {Participant} participant @returns {string | null} */
