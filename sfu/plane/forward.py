@@ -113,7 +113,10 @@ class PacketPath:
             return
         keyframe = False
         if stream.is_video:
-            stream.history.put(extended, bytes(self.received.view[:end]), now)
+            packet = bytes(self.received.view[:end])
+            stream.history.put(extended, packet, now)
+            if extended == stream.log.highest:
+                stream.newest = packet
             if stream.wants_keyframe and is_keyframe(codec.name, data, start, end):
                 keyframe = True
                 stream.keyframes.arrived(now)
@@ -232,7 +235,7 @@ class PacketPath:
             stream.rtx_ssrc = ssrc
             return ingress
         if previous is not None:
-            splice.prepare(stream, now)
+            splice.prepare(stream)
         stream.primary_ssrc = ssrc
         if stream.is_video and stream.forwards:
             self.want_keyframe(stream)

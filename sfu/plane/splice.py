@@ -8,9 +8,9 @@ from sfu.core.rtp import parse_header
 from sfu.plane.state import Forward, Stream
 
 
-def prepare(stream: Stream, now: float) -> None:
+def prepare(stream: Stream) -> None:
     """The source's SSRC changes: remember where its pictures had got to, and wait for a keyframe of the new one."""
-    last = stream.history.get(stream.log.highest, now)
+    last = stream.newest
     for forward in stream.forwards:
         forward.splice_next = True
         forward.waiting = stream.is_video

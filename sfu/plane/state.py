@@ -132,6 +132,7 @@ class Stream:
         "log",
         "nack_again",
         "nacks_sent",
+        "newest",
         "packets",
         "primary_ssrc",
         "rate",
@@ -153,6 +154,8 @@ class Stream:
         self.history = PacketHistory(HISTORY_PACKETS, HISTORY_S)
         self.keyframes = KeyframeRequester()
         self.wants_keyframe = self.keyframe_due = False
+        # The history may have let go of it, or end with a padding-only packet, when a splice needs it.
+        self.newest: bytes | None = None
         self.expected = True
         self.packets = self.byte_count = self.nacks_sent = 0
         self.rate = Rate()
@@ -177,6 +180,7 @@ class Stream:
         self.log = ReceiveLog(self.clock_rate, repair=repair)
         self.clock = StreamClock(self.transport.clock, self.clock_rate)
         self.last_sr = None
+        self.newest = None
         self.history.clear()
 
 

@@ -80,11 +80,16 @@ class UdpPort:
 
     def _tick(self) -> None:
         assert self._loop is not None
-        if self._drain():
-            self._timer = self._loop.call_later(TICK_S, self._tick)
-        else:
-            self._timer = None
-            self._loop.add_reader(self.socket, self._readable)
+        busy = True
+        try:
+            busy = self._drain()
+        finally:
+            # Also when a packet made us raise: everybody's media comes through here, and nobody else wakes us again.
+            if busy:
+                self._timer = self._loop.call_later(TICK_S, self._tick)
+            else:
+                self._timer = None
+                self._loop.add_reader(self.socket, self._readable)
 
     def _drain(self) -> bool:
         receive, data, received = self.socket.recvfrom_into, self._buffer.data, self._received
@@ -126,5 +131,6 @@ class UdpPort:
             self._timer.cancel()
         if self._loop is not None:
             self._loop.remove_reader(self.socket)
+            self._loop = None
         self.paths.clear()
         self.socket.close()
