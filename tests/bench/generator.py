@@ -89,6 +89,7 @@ def play_calls(scenario: Scenario, signaling: Signaling, engine: Engine) -> dict
     engine.run(scenario.warmup_s)
     engine.is_measuring = True
     port_drops = kernel.port_drops(scenario.server_port)
+    rss_before = kernel.resident_bytes(scenario.server_pid)
     before = Edge.now(scenario, clients)
     engine.run(scenario.seconds)
     after = Edge.now(scenario, clients)
@@ -99,6 +100,7 @@ def play_calls(scenario: Scenario, signaling: Signaling, engine: Engine) -> dict
     result = _cost(before, after)
     result |= {
         "rss_bytes": rss,
+        "rss_growth_bytes": rss - rss_before,
         "delay_ms": delay_summary_ms(value for client in clients for value in client.delays_ns),
         "delay_samples": sum(len(client.delays_ns) for client in clients),
         "loss": _loss(clients) | {"server_socket": kernel.port_drops(scenario.server_port) - port_drops},

@@ -44,7 +44,7 @@ def calls_section(title: str, command: str, targets: Mapping[str, Sequence[Run]]
         f"{machine()}. Medians of {max(map(len, targets.values()))} runs.",
         "",
         "| | CPU a packet µs (± between runs) | × floor | core | packets/s | delay p50 / p95 / p99 ms "
-        "| lost | RSS MB | others on the core |",
+        "| lost | RSS MB (growth) | others on the core |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, runs in targets.items():
@@ -55,6 +55,7 @@ def calls_section(title: str, command: str, targets: Mapping[str, Sequence[Run]]
             f"| {name} | {cost:.1f} (± {variation:.0%}) | {f'{cost / lowest:.1f}' if lowest else '–'} "
             f"| {_median(runs, 'server_share'):.0%} | {_median(runs, 'forwarded_per_s'):.0f} | {delays} "
             f"| {max(lost_packets(run) for run in runs)} | {_median(runs, 'rss_bytes') / 1e6:.0f} "
+            f"({_median(runs, 'rss_growth_bytes') / 1e6:+.1f}) "
             f"| {_median(runs, 'foreign_share'):.0%} |"
         )
     lines += ["", *_notes(targets)]

@@ -109,6 +109,7 @@ def _run(cost: float) -> dict[str, Any]:
         "foreign_share": 0.0,
         "forwarded_per_s": 8200.0,
         "rss_bytes": 90_000_000,
+        "rss_growth_bytes": 0,
         "delay_ms": {"p50": 0.1, "p95": 0.2, "p99": 0.3, "max": 1.0},
         "lateness_ms": {"p99": 0.2},
         "loss": {
