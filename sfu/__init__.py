@@ -5,8 +5,8 @@ from __future__ import annotations
 from sfu import errors, events, stats
 from sfu.config import SfuConfig
 from sfu.core.media import Kind
-from sfu.errors import OfferRejected, PeerExists, PortInUse, RoomExists, RoomFull, SfuError, TooManyRooms
-from sfu.events import PeerClosed, PeerConnected, PeerInterrupted, PeerLost, PeerResumed, SubscriptionRefused, Wish, WishChanged
+from sfu.errors import OfferRejected, PortInUse, SfuError
+from sfu.events import Wish
 from sfu.negotiation import Answer, PublicationInfo
 from sfu.peer import Peer
 from sfu.room import Room

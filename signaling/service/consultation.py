@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from sfu import Sfu, SfuError
@@ -85,7 +86,8 @@ class Consultation:
                 break
         else:
             raise NotFound("guest_link_not_valid")
-        if len(call.participants) >= messages.MAX_PARTICIPANTS:
+        # One place stays free: whoever reloads has two peers until the old one is closed.
+        if len(call.participants) >= min(self._sfu.config.max_peers_per_room - 1, messages.MAX_PARTICIPANTS):
             raise TooMany("room_full", call.id)
         guest = self._new_participant(Role.GUEST, name)
         call.guest_links.discard(token)
@@ -117,7 +119,9 @@ class Consultation:
             window.send(messages.NoCall())
             return
         if call.is_talking and (participant.link is None or participant.link.epoch != epoch):
-            self._lines.attach(participant)
+            # In a full room the page is told that it has none, and asks again.
+            with suppress(TooMany):
+                self._lines.attach(participant)
         self._tell(call)
         if participant.link is not None:
             window.send(participant.link.wish())
@@ -232,7 +236,7 @@ class Consultation:
     def rejoin(self, participant: Participant, epoch: int) -> None:
         """The page's peer connection is beyond repair, or the server's is gone: start a new one."""
         call = participant.call
-        if call is None or not call.is_talking or epoch != participant.epoch:
+        if call is None or not call.is_talking or (participant.link is not None and epoch != participant.epoch):
             return  # a new one is already on its way
         link = self._lines.attach(participant)
         self._tell(call)

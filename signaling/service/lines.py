@@ -38,13 +38,13 @@ class Lines:
         call = participant.call
         assert call is not None
         self.detach(participant)
-        participant.epoch += 1
         try:
-            peer = call.room.add_peer(f"{participant.id}.{participant.epoch}")
+            peer = call.room.add_peer(f"{participant.id}.{participant.epoch + 1}")
         except errors.RoomFull as error:
             raise TooMany("room_full", call.id) from error
         except errors.PeerExists as error:
             raise Refused("peer_exists", call.id) from error
+        participant.epoch += 1
         participant.link = MediaLink(peer, epoch=participant.epoch, participant_of_peer=participant_of)
         participant.presence = Presence.CONNECTING
         participant.sources = dict.fromkeys(MediaKind, True)
