@@ -217,6 +217,7 @@ class VirtualPlane:
             self.now += TICK_S
             self.plane._feedback.tick(self.now)
             self.settle()
+        assert self.plane._feedback.failures == 0
 
     # Peers, streams and forwards
 

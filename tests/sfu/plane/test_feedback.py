@@ -72,7 +72,7 @@ def test_a_nack_is_repeated_once_a_round_trip_until_it_is_given_up_for_a_keyfram
     call.start()
     call.publisher.take_rtcp(rtcp.PictureLoss)
     call.publisher.say(call.video.frame(100)[1:])
-    times = nacked_at(call, 1.2)
+    times = nacked_at(call, 1.5)
     assert 4 <= len(times) <= 5
     assert all(0.2 <= b - a <= 0.26 for a, b in pairwise(times))
     assert call.publisher.take_rtcp(rtcp.PictureLoss) != []
