@@ -8,7 +8,7 @@ import math
 import struct
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from sfu.core import rtcp
 from sfu.core.drop import DropReason
@@ -33,6 +33,7 @@ NTP_EPOCH_S = 2_208_988_800
 """1900 to 1970 (RFC 868)."""
 DEFAULT_RTT_S = 0.1
 """Before the first measurement."""
+S = TypeVar("S", Stream, Transport)
 _SSRC = struct.Struct("!I")
 _MIN_RTCP_BYTES = 8
 """Header and SSRC of the sender, which SRTCP leaves in the clear (RFC 3711 §3.4)."""
@@ -56,6 +57,8 @@ class Feedback:
         # One wall-clock reading for the process: NTP times in our reports must not jump with the system clock.
         self.ntp_epoch_s = time.time() + NTP_EPOCH_S - clock()
         self._reported: set[Transport] = set()
+        self.failures = 0
+        "mistakes of ours that a tick survived"
         self._next_feedback_at = self._next_report_at = 0.0
         self._handlers: dict[type, Callable[[Transport, Any, float], None]] = {
             rtcp.SenderReport: self._on_sender_report,
@@ -79,7 +82,7 @@ class Feedback:
         """Everything that is sent because time has passed."""
         if self._packets.wants_repair:
             for stream in list(self._packets.wants_repair):
-                self._repair(stream, now)
+                self._safely(self._repair, stream, now)
         if now >= self._next_feedback_at:
             self._next_feedback_at = now + FEEDBACK_S
             self._send_transport_cc(now)
@@ -87,7 +90,16 @@ class Feedback:
         if now >= self._next_report_at:
             self._next_report_at = now + REPORT_S
             for transport in list(self._transports.values()):
-                self._every_second(transport, now)
+                self._safely(self._every_second, transport, now)
+
+    def _safely(self, step: Callable[[S, float], None], subject: S, now: float) -> None:
+        """A mistake about one peer must not end the feedback, and the silence judgement, of all the others."""
+        try:
+            step(subject, now)
+        except Exception:
+            self.failures += 1
+            if self.failures == 1:
+                log.exception("! feedback: this and what follows it is counted, not logged")
 
     def send_remb(self, transport: Transport, now: float) -> None:
         """Tell a publisher the most that it may send."""
