@@ -142,7 +142,7 @@ export class CallView {
       this.#show();
     }
     this.#call = call;
-    if (call.epoch === null && this.media.epoch !== null) {
+    if (call.epoch === null) {
       this.media.lost();
     }
     const others = call.participants.filter((each) => each.id !== this.#self);

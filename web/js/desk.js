@@ -154,7 +154,7 @@ function showQueue(visits) {
   }
   const waiting = visits.filter((visit) => visit.state === "ready").length;
   byId("queue-empty", HTMLElement).hidden = visits.length > 0;
-  setText(byId("queue-count", HTMLElement), countText(waiting));
+  setText(byId("queue-count", HTMLElement), waiting === 0 ? null : countText(waiting));
   title.setNormal(waiting > 0 ? `(${waiting}) ${t("Waiting room")}` : t("Waiting room"));
   updateTimes();
 }

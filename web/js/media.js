@@ -81,9 +81,11 @@ export class CallMedia {
 
   /** The server has no peer connection for us (any more), though the call goes on. */
   lost() {
-    this.close();
-    this.#events.onState("failed");
-    this.#scheduleRejoin();
+    if (this.#pc !== null || this.#rejoinTimer === undefined) {
+      this.close();
+      this.#events.onState("failed");
+      this.#scheduleRejoin();
+    }
   }
 
   /** @param {Answer} answer */
@@ -147,6 +149,7 @@ export class CallMedia {
   close() {
     clearTimeout(this.#repairTimer);
     clearTimeout(this.#rejoinTimer);
+    this.#rejoinTimer = undefined;
     if (this.#pc !== null) {
       this.#pc.onconnectionstatechange = null;
       this.#pc.close();

@@ -203,10 +203,36 @@ async def test_a_closed_peer_asks_the_page_to_rejoin(clinic: Clinic, sfu: Sfu) -
     assert room is not None and clinic.patient.link is not None
     await room.peers[clinic.patient.link.peer_id].close()
     assert clinic.patient.link is None
-    clinic.consultation.rejoin(clinic.patient, 7)
-    assert clinic.patient.link is None, "an epoch that is not the newest asks for nothing"
     clinic.consultation.rejoin(clinic.patient, 1)
-    assert (await last(clinic.patient_window, messages.Wish)).epoch == 2
+    clinic.consultation.rejoin(clinic.patient, 1)
+    assert (await last(clinic.patient_window, messages.Wish)).epoch == 2, "asking twice gives one"
+
+
+async def test_a_reload_in_a_full_room_is_helped_when_there_is_room_again(clinic: Clinic, sfu: Sfu) -> None:
+    call_id = clinic.accept()
+    room = sfu.room(call_id)
+    assert room is not None
+    cameras = [room.add_peer(f"camera{number}") for number in range(sfu.config.max_peers_per_room - len(room.peers))]
+    clinic.close(clinic.patient)
+    window = clinic.open(clinic.patient)
+    assert clinic.patient.link is None
+    assert (await last(window, messages.Call)).epoch is None
+    await cameras[0].close()
+    clinic.open(clinic.patient)
+    assert clinic.patient.link is not None and clinic.patient.link.epoch == 2
+
+
+async def test_a_call_takes_no_more_guests_than_its_room(clinic: Clinic, sfu: Sfu) -> None:
+    call_id = clinic.accept()
+    clinic.consultation.invite_guest(clinic.clinician, call_id)
+    assert clinic.clinician.call is not None
+    for number in range(sfu.config.max_peers_per_room - 3):
+        (token,) = clinic.clinician.call.guest_links
+        clinic.consultation.join_as_guest(token, str(number))
+        clinic.consultation.invite_guest(clinic.clinician, call_id)
+    (token,) = clinic.clinician.call.guest_links
+    with pytest.raises(TooMany, match="room_full"):
+        clinic.consultation.join_as_guest(token, "one more")
 
 
 async def test_hanging_up_ends_it_for_everyone(clinic: Clinic) -> None:
