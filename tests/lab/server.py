@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -26,6 +27,7 @@ HTTP_PORT = 8080
 MEDIA_PORT = 7882
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 10.0
+_PRIORITY = -15
 _DESK_ADDRESS = re.compile(r"^\s*Clinician\s+(\S+#code=\S+)", re.MULTILINE)
 _COMPLAINT = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback|never awaited|never retrieved|was destroyed")
 
@@ -149,6 +151,9 @@ class Server:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )
+        # Before the browsers, which in life run on other machines.
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, _PRIORITY)
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, _ = address
