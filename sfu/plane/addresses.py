@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
+import socket
+import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import ifaddr
 
+# netdevice(7), linux/if.h
 _IFF_UP = 0x1
-_SYS_CLASS_NET = Path("/sys/class/net")
+_SIOCGIFFLAGS = 0x8913
+_IFNAMSIZ = 16
+_IFREQ_BYTES = 40
 
 
 def local_addresses(announced: Mapping[str, str], *, offer_loopback: bool) -> list[tuple[str, str]]:
@@ -40,9 +45,12 @@ def _scan() -> Sequence[str]:
 
 
 def _is_up(interface: str) -> bool:
-    flags = _SYS_CLASS_NET / interface / "flags"
+    """By ioctl rather than from /sys: this runs on the event loop."""
+    request = interface.encode()[: _IFNAMSIZ - 1].ljust(_IFREQ_BYTES, b"\0")
     try:
-        return bool(int(flags.read_text(), 16) & _IFF_UP)
-    except (OSError, ValueError):
-        # An alias such as eth0:1 has no entry of its own; its addresses answer for themselves when bound.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request)
+    except OSError:
+        # Gone since it was listed; its addresses answer for themselves when bound.
         return True
+    return bool(int.from_bytes(answer[_IFNAMSIZ : _IFNAMSIZ + 2], sys.byteorder) & _IFF_UP)
