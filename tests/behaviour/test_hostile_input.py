@@ -212,11 +212,6 @@ DATAGRAMS: Mapping[str, Attack] = {
         3000,
         repeatedly(3000, lambda s: s.strange(hostile.dtls_record(1000))),
     ),
-    "a flood of DTLS under the patient's address": (
-        DropReason.DTLS_QUEUE_FULL,
-        1,
-        repeatedly(3000, lambda s: s.forge(hostile.dtls_record(1000))),
-    ),
 }
 
 
@@ -226,6 +221,16 @@ async def test_datagrams(scene: Scene, attack: Attack) -> None:
     before = await scene.drops()
     send(scene)
     await scene.counted(reason, before, times)
+    await scene.goes_on()
+
+
+async def test_a_flood_of_dtls_under_the_patients_address(scene: Scene) -> None:
+    """More in one moment than a handshake ever has: the server finds them all when it looks again."""
+    before = await scene.drops()
+    with scene.server.paused():
+        for _ in range(500):
+            scene.forge(hostile.dtls_record(1000))
+    await scene.counted(DropReason.DTLS_QUEUE_FULL, before, 100)
     await scene.goes_on()
 
 
@@ -297,21 +302,19 @@ async def test_more_tcp_connections_than_one_address_may_have(scene: Scene, line
     ids=["garbage", "half a hello", "another's message first", "a deep nest", "megabytes", "binary"],
 )
 async def test_a_websocket_with_garbage(scene: Scene, message: str | bytes, counter: str) -> None:
-    http = scene.server.http
-    async with http.post("/demo", data={"name": "Mallory"}, headers={"Origin": scene.server.origin}) as entered:
-        assert entered.status == 200, await entered.text()
-
     async def counted() -> int:
         counters: dict[str, int] = (await scene.server.stats())["signaling"]
         return sum(n for name, n in counters.items() if name.startswith(counter))
 
     before = await counted()
-    async with http.ws_connect("/demo/ws", origin=scene.server.origin, max_msg_size=0) as attacker:
-        send = attacker.send_bytes(message) if isinstance(message, bytes) else attacker.send_str(message)
-        with contextlib.suppress(ConnectionError):
-            await send
-        closing = await asyncio.wait_for(attacker.receive(), 10)
-        assert closing.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    async with scene.server.visitor() as visitor:
+        async with visitor.post("/demo", data={"name": "Mallory"}) as entered:
+            assert entered.status == 200, await entered.text()
+        async with visitor.ws_connect("/demo/ws", max_msg_size=0) as attacker:
+            with contextlib.suppress(ConnectionError):
+                await (attacker.send_bytes(message) if isinstance(message, bytes) else attacker.send_str(message))
+            closing = await asyncio.wait_for(attacker.receive(), 10)
+            assert closing.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
 
     async def one_more() -> bool:
         return await counted() > before
@@ -334,5 +337,5 @@ async def test_memory_stays_bounded(scene: Scene) -> None:
     assert scene.server.memory_bytes() - before_bytes < MEMORY_GROWTH_BYTES
 
 
-def test_the_log_has_no_line_for_each_packet(scene: Scene) -> None:
+async def test_the_log_has_no_line_for_each_packet(scene: Scene) -> None:
     assert len(scene.server.log.splitlines()) < 200

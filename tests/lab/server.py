@@ -11,12 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+import aiohttp.abc
 import psutil
 
 from tests.lab.emulator import SERVER_IPV4
@@ -59,8 +60,7 @@ class Server:
 
     async def __aenter__(self) -> Self:
         self._start()
-        connector = aiohttp.TCPConnector(socket_factory=self._socket, force_close=True)
-        self._http = aiohttp.ClientSession(connector=connector, base_url=self.origin)
+        self._http = self._session(aiohttp.DummyCookieJar())
         await wait_until(self._is_ready, _START_TIMEOUT_S, "the server is ready")
         return self
 
@@ -110,6 +110,20 @@ class Server:
         assert self._http is not None
         return self._http
 
+    def visitor(self) -> aiohttp.ClientSession:
+        """A program that keeps cookies as a browser does, for this address too."""
+        return self._session(aiohttp.CookieJar(unsafe=True))
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """In this block the server does not run; what arrives waits in the kernel."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     @property
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
@@ -154,6 +168,10 @@ class Server:
         # Before the browsers, which in life run on other machines.
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, _PRIORITY)
+
+    def _session(self, cookies: aiohttp.abc.AbstractCookieJar) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(socket_factory=self._socket, force_close=True)
+        return aiohttp.ClientSession(connector=connector, base_url=self.origin, cookie_jar=cookies)
 
     def _socket(self, address: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, _ = address
