@@ -37,7 +37,8 @@ class Scenario:
     token: str = ""
     calls: int = 1
     seconds: float = 10.0
-    warmup_s: float = 3.0
+    warmup_s: float = 8.0
+    "until the SFU's packet histories are full"
     pacing: Pacing = Pacing.FRAME
     bare: bool = False
     loss: float = 0.005

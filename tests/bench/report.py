@@ -15,10 +15,11 @@ from tests.bench.figures import spread
 _PACKAGES = ("aiortc", "pylibsrtp", "cryptography", "aiohttp")
 _INTRODUCTION = """# Performance
 
-What a packet, a peer and a page load cost. Every section below is written by the command that it names; run
-it again to replace it. The generator (`tests/bench/`) is a process of its own on the second core, with real
-ICE, DTLS and SRTP; delay is from before the sender's encryption to the receiver's kernel; CPU time is all
-of the server process, user and system, divided by the packets that reached a subscriber.
+What a packet, a peer and a page load cost. Every section below is written by the command that it names; run it
+again to replace it. The generator (`tests/bench/`) is a process of its own on the second core, with real ICE, DTLS
+and SRTP. CPU time is all of the server process, user and system, divided by the packets that reached a subscriber.
+Delay is from before the sender's encryption to the receiver's kernel. The generator does not sleep on its sockets, so
+that the server does not pay for waking it, as it would not over a network; `--eager` shows what that would add.
 """
 Run = Mapping[str, Any]
 
