@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -25,8 +26,10 @@ class Endpoint:
         self.address: Address = self.socket.getsockname()[:2]
         self.srtp_in: Srtp | None = None
         self.srtp_out: Srtp | None = None
-        self.raw: list[bytes] = []
-        "SRTP packets as they came"
+        self.raw: deque[bytes] = deque(maxlen=500)
+        "SRTP packets as they came, each once"
+        self.repeated: deque[bytes] = deque(maxlen=100)
+        "those that came again to the bit: retransmissions where RTX was not negotiated"
         self.rtp: list[Rtp] = []
         self.rtcp: list[rtcp.Packet] = []
         self.stun: list[bytes] = []
@@ -97,6 +100,8 @@ class Endpoint:
             assert self.srtp_in is not None, "media before keys"
             if 192 <= datagram[1] <= 223:
                 self.rtcp += rtcp.parse_compound(self.srtp_in.unprotect_rtcp(datagram))
+            elif datagram in self.raw:
+                self.repeated.append(datagram)
             else:
                 self.raw.append(datagram)
                 self.rtp.append(read_rtp(self.srtp_in.unprotect(datagram)))

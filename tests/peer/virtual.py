@@ -211,10 +211,10 @@ class VirtualPlane:
             read = [peer.read() for peer in self.peers if peer not in self.deaf]
             busy = any(drained) or any(read)
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: float, *, step_s: float = TICK_S) -> None:
         """Let the plane's ticks pass, and carry what they send."""
-        for _ in range(max(1, round(seconds / TICK_S))):
-            self.now += TICK_S
+        for _ in range(max(1, round(seconds / step_s))):
+            self.now += step_s
             self.plane._feedback.tick(self.now)
             self.settle()
         assert self.plane._feedback.failures == 0

@@ -6,6 +6,8 @@ import pytest
 
 from sfu.core import rtcp
 from sfu.core.drop import DropReason
+from sfu.core.media import Kind
+from sfu.plane.state import MAX_ENDED_FORWARDS
 from tests.peer.call import VirtualCall
 from tests.peer.rtp import VideoSource, picture_of
 
@@ -111,3 +113,33 @@ def test_repairs_after_a_splice_are_rewritten_like_their_originals(call: Virtual
     (repeated,) = call.received_rtx()
     assert repeated.payload[2:] == received[0].payload
     assert repeated.timestamp == received[0].timestamp
+
+
+def test_an_ssrc_that_is_sent_again_goes_on_in_its_numbering(call: VirtualCall) -> None:
+    """A place that a WHEP player holds: the publisher leaves, another comes, the answer cannot change any more."""
+    before = call.start()[-1]
+    old = call.video_forward
+    call.subscriber.report(rtcp.build_nack(1, old.ssrc, [before.sequence]))
+    repaired = call.received_rtx()[0]
+    call.lab.plane.remove_stream(call.video_stream)
+    call.lab.advance(2)
+    publisher = call.lab.add_peer()
+    stream = call.lab.add_stream(publisher, Kind.VIDEO)
+    again = call.lab.add_forward(
+        stream, call.subscriber, ssrc=old.ssrc, rtx_ssrc=old.rtx_ssrc, first_sequence=7, first_rtx_sequence=7
+    )
+    publisher.say(publisher.video(picture_id=3, timestamp=12).keyframe())
+    received = [p for p in call.received_video() if p.ssrc == again.ssrc]
+    assert [p.sequence for p in received] == [before.sequence + 1, before.sequence + 2]
+    assert (received[0].timestamp - before.timestamp) & 0xFFFFFFFF == pytest.approx(2 * 90_000, rel=0.05)
+    assert picture_of(received[0]).picture_id == picture_of(before).picture_id + 1
+    call.subscriber.report(rtcp.build_nack(1, again.ssrc, [received[0].sequence]))
+    assert call.received_rtx()[0].sequence == repaired.sequence + 1
+    assert call.subscriber.drops == {}
+
+
+def test_what_may_be_sent_again_is_bounded(call: VirtualCall) -> None:
+    for _ in range(MAX_ENDED_FORWARDS + 10):
+        forward = call.lab.add_forward(call.audio_stream, call.subscriber)
+        call.lab.plane.remove_forward(forward.forward)
+    assert len(call.lab.plane._transports[call.subscriber.transport].ended) == MAX_ENDED_FORWARDS
