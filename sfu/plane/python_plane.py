@@ -17,7 +17,7 @@ from sfu.core.rtcp import is_rtcp
 from sfu.core.rtp import ExtensionReader
 from sfu.core.transport_cc import TransportCcReceiver
 from sfu.errors import PortInUse
-from sfu.plane import srtp
+from sfu.plane import splice, srtp
 from sfu.plane.counters import snapshot
 from sfu.plane.feedback import Feedback
 from sfu.plane.forward import PacketPath
@@ -38,7 +38,7 @@ from sfu.plane.seam import (
     StreamStarted,
     TransportId,
 )
-from sfu.plane.state import Forward, Path, Stream, Transport
+from sfu.plane.state import MAX_ENDED_FORWARDS, Forward, Path, Stream, Transport
 from sfu.plane.tcp import TcpConnection
 from sfu.plane.udp import UdpPort
 
@@ -250,6 +250,8 @@ class PythonPlane:
     def add_forward(self, config: ForwardConfig) -> None:
         stream, transport = self._streams[config.stream], self._transports[config.transport]
         forward = Forward(config, stream, transport)
+        if (numbering := transport.ended.pop(config.ssrc, None)) is not None:
+            forward.go_on_from(numbering)
         self._forwards[config.forward] = forward
         transport.forwards[config.ssrc] = forward
         stream.forwards.append(forward)
@@ -262,6 +264,11 @@ class PythonPlane:
     def remove_forward(self, forward: ForwardId) -> None:
         removed = self._forwards.pop(forward)
         removed.transport.forwards.pop(removed.ssrc, None)
+        splice.remember_picture(removed)
+        ended = removed.transport.ended
+        ended[removed.ssrc] = removed.numbering()
+        if len(ended) > MAX_ENDED_FORWARDS:
+            del ended[next(iter(ended))]
         removed.stream.forwards.remove(removed)
         removed.stream.audio_loss.forget(forward)
 

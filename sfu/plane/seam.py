@@ -144,6 +144,7 @@ class DownlinkReport:
     remb_bps: int | None
     "None: no REMB arrived since the last report"
     rtt_s: float | None
+    "the shortest sample since the last report, not smoothed"
     forwards: Sequence[ForwardReport]
 
 
@@ -258,7 +259,10 @@ class DataPlane(Protocol):
         """False while the page says that the source is muted or off: silence is then no interruption."""
 
     def add_forward(self, config: ForwardConfig) -> None:
-        """Start forwarding; video starts with a keyframe, which the plane asks for."""
+        """Start forwarding; video starts with a keyframe, which the plane asks for.
+
+        An SSRC that this transport has sent before goes on in its numbering, whatever ``first_sequence`` says.
+        """
 
     def set_forward_codecs(self, forward: ForwardId, payload_types: Mapping[int, Codec]) -> None:
         """The publisher changed its codec: the same SSRC goes on under the subscriber's other payload type."""

@@ -10,22 +10,26 @@ from sfu.plane.state import Forward, Stream
 
 def prepare(stream: Stream) -> None:
     """The source's SSRC changes: remember where its pictures had got to, and wait for a keyframe of the new one."""
-    last = stream.newest
     for forward in stream.forwards:
+        remember_picture(forward)
         forward.splice_next = True
         forward.waiting = stream.is_video
-        if last is None:
-            continue
-        codec = forward.codecs.get(last[1] & 0x7F)
-        if codec is not None and codec.name is CodecName.VP8:
-            start = parse_header(last, len(last))
-            descriptor = vp8_descriptor(last, start, len(last))
-            if descriptor is not None:
-                forward.last_picture = (
-                    descriptor.picture_id + forward.picture_id_offset,
-                    descriptor.tl0_index + forward.tl0_offset,
-                )
     stream.restart()
+
+
+def remember_picture(forward: Forward) -> None:
+    """What the next source's pictures have to go on from."""
+    last = forward.stream.newest
+    codec = None if last is None else forward.codecs.get(last[1] & 0x7F)
+    if last is None or codec is None or codec.name is not CodecName.VP8:
+        return
+    start = parse_header(last, len(last))
+    descriptor = vp8_descriptor(last, start, len(last))
+    if descriptor is not None:
+        forward.last_picture = (
+            descriptor.picture_id + forward.picture_id_offset,
+            descriptor.tl0_index + forward.tl0_offset,
+        )
 
 
 def resume(forward: Forward, data: bytearray, extended: int, timestamp: int, start: int, end: int, now: float) -> None:

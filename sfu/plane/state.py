@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from sfu.core.audio_loss import AudioLoss
 from sfu.core.downlink_loss import DownlinkLoss
@@ -44,6 +44,8 @@ HISTORY_PACKETS = 1024
 """About 5 s of 2 Mbit/s video: longer than any NACK is repeated."""
 HISTORY_S = 3.0
 PROTECTED_PACKETS = 256
+MAX_ENDED_FORWARDS = 64
+"""SSRCs that a transport may send again; libsrtp refuses what a forgotten one would repeat."""
 LOSSY = 0.02
 """Loss from which NACKs and their answers are sent twice: one lost repair costs a round trip, seen as a freeze."""
 # Every codec that the SFU forwards runs at one of these (RFC 7587 §4.1, RFC 7741 §4.1, RFC 6184 §5.1, …).
@@ -184,6 +186,16 @@ class Stream:
         self.history.clear()
 
 
+class Numbering(NamedTuple):
+    """What an SSRC that may be sent again goes on from: under one key no index is used twice (RFC 3711 §9.1)."""
+
+    sequence: SequenceMap
+    timestamps: TimestampMap
+    rtx_sequence: int
+    loss: DownlinkLoss
+    last_picture: tuple[int, int] | None
+
+
 class Forward:
     """A subscription as sent."""
 
@@ -245,6 +257,14 @@ class Forward:
         self.reported = False
         self.rate = Rate()
 
+    def numbering(self) -> Numbering:
+        return Numbering(self.sequence, self.timestamps, self.rtx_sequence, self.loss, self.last_picture)
+
+    def go_on_from(self, numbering: Numbering) -> None:
+        """Its SSRC was sent before: another source is spliced to it."""
+        self.sequence, self.timestamps, self.rtx_sequence, self.loss, self.last_picture = numbering
+        self.splice_next = True
+
 
 class Transport:
     """One peer's end: its credentials, paths, keys, streams and forwards."""
@@ -256,6 +276,7 @@ class Transport:
         "contexts",
         "credentials",
         "drops",
+        "ended",
         "extensions",
         "forwards",
         "id",
@@ -298,6 +319,8 @@ class Transport:
         self.seen_ssrcs: set[int] = set()
         self.streams: dict[str, Stream] = {}
         self.forwards: dict[int, Forward] = {}
+        self.ended: dict[int, Numbering] = {}
+        "by the SSRC of forwards that were removed"
         self.transport_cc: TransportCcReceiver | None = None
         self.clock = PublisherClock(ntp_epoch_s)
         self.rtt = RttEstimate()
