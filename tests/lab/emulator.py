@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.lab.line import LineCounters, LineSettings
 from tests.lab.netns import Namespace, require_privilege
@@ -78,7 +78,14 @@ class Network:
 
     async def counters(self) -> dict[str, LineCounters]:
         """By ``client.up`` and ``client.down``."""
-        return {name: LineCounters(**counters) for name, counters in (await self._command({})).items()}
+        return {name: LineCounters(**c) for name, c in (await self._command({}))["counters"].items()}
+
+    async def worst_lateness_s(self) -> float:
+        """By how much a packet came later than its line would have it, at worst, since the lines were healed.
+
+        More than some milliseconds: the machine was too busy for what is measured to mean anything.
+        """
+        return float((await self._command({}))["worst_lateness_s"])
 
     def _lay_line(self, number: int, client: Namespace) -> tuple[int, int]:
         """The server's end has no address: the server is known by its NIC's address on every line."""
@@ -96,16 +103,16 @@ class Network:
         )
         return near, far
 
-    async def _command(self, command: dict[str, object]) -> dict[str, dict[str, int]]:
+    async def _command(self, command: dict[str, object]) -> dict[str, Any]:
         assert self._process is not None and self._process.stdin is not None
         async with self._turn:
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
             return await self._answer()
 
-    async def _answer(self) -> dict[str, dict[str, int]]:
+    async def _answer(self) -> dict[str, Any]:
         assert self._process is not None and self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), _ANSWER_TIMEOUT_S)
         if not line:
             raise RuntimeError("the network emulator ended; its error is on standard error")
-        answer: dict[str, dict[str, int]] = json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
         return answer

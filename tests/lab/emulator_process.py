@@ -42,6 +42,7 @@ class Mover:
         self._waiting: list[tuple[float, int, Direction, bytes]] = []
         self._order = 0
         self._commands = b""
+        self._worst_lateness_s = 0.0
 
     def run(self, commands: int, answers: int) -> None:
         readers = [*self._by_source, commands]
@@ -75,6 +76,8 @@ class Mover:
     def _deliver_due(self) -> None:
         now = time.monotonic()
         waiting = self._waiting
+        if waiting:
+            self._worst_lateness_s = max(self._worst_lateness_s, now - waiting[0][0])
         while waiting and waiting[0][0] <= now:
             _, _, direction, packet = heapq.heappop(waiting)
             direction.under_way -= 1
@@ -89,15 +92,17 @@ class Mover:
             os.write(answers, json.dumps(self._answer(json.loads(text))).encode() + b"\n")
         return True
 
-    def _answer(self, command: dict[str, Any]) -> dict[str, dict[str, int]]:
+    def _answer(self, command: dict[str, Any]) -> dict[str, Any]:
         """Every command is answered with the counters as they were before it cleared them."""
         for name, settings in command.get("set", {}).items():
             self._directions[name].line.change(LineSettings(**settings))
         counters = {name: d.line.counters.as_dict() for name, d in self._directions.items()}
+        lateness_s = self._worst_lateness_s
         if command.get("clear"):
+            self._worst_lateness_s = 0.0
             for direction in self._directions.values():
                 direction.line.counters = LineCounters()
-        return counters
+        return {"counters": counters, "worst_lateness_s": lateness_s}
 
 
 def _write(fd: int, packet: bytes) -> None:

@@ -114,6 +114,7 @@ async def test_delay_both_ways(ends: Ends) -> None:
     await ends.network.set_line("patient", up=delay, down=delay)
     times = await ends.round_trip_times(20)
     assert 0.080 <= statistics.median(times) < 0.085
+    assert 0.0 < await ends.network.worst_lateness_s() < max(times) - 0.080
 
 
 async def test_loss_and_its_counter(ends: Ends) -> None:
