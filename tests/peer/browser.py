@@ -118,6 +118,9 @@ class Browser:
             return
         for datagram in self.endpoint.dtls[self._fed :]:
             self.dtls.feed(datagram)
+        if not self.dtls.is_connected:
+            # Does nothing before OpenSSL's own timer has run out (RFC 6347 §4.2.4.1).
+            self.dtls.ssl.DTLSv1_handle_timeout()
         self._fed = len(self.endpoint.dtls)
         for record in self.dtls.records():
             self.endpoint.send(record)
