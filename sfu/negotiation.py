@@ -286,7 +286,7 @@ class Negotiation:
             elif fitting:
                 # A place held since the only answer: its SSRCs have been told already.
                 fitting[0].publication = publication
-            elif free:
+            elif free or not self._takes(publication):
                 self._refuse(publication)
 
     def _refuse(self, publication: Publication) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sfu.aiortc_adapter import DtlsFailed, DtlsRole, DtlsSession
+from sfu.core.drop import DropReason
 from sfu.core.media import Kind
 from sfu.errors import OfferRejected, PeerGone
 from sfu.events import (
@@ -48,6 +50,8 @@ class Peer:
         self.is_connected = False
         self.state = "new"
         self.negotiation = Negotiation(self)
+        self.drops: Counter[DropReason] = Counter()
+        "what the plane handed up in vain"
         self._offers = 0
         self._closed = False
         self._credentials = self._new_credentials()
@@ -138,8 +142,8 @@ class Peer:
     # What the plane reports, through the room.
 
     def dtls_received(self, datagram: bytes) -> None:
-        if self._dtls is not None:
-            self._dtls.receive(datagram)
+        if self._dtls is None or not self._dtls.receive(datagram):
+            self.drops[DropReason.DTLS_QUEUE_FULL] += 1
 
     def path_changed(self, event: PathChanged) -> None:
         before, self.state = self.state, event.state.value
@@ -200,8 +204,7 @@ class Peer:
         self.room.events.emit(PeerConnected(peer_id=self.id, path=self.path))
 
     def _send_dtls(self, datagram: bytes) -> None:
-        if not self._closed:
-            self.room.plane.send_dtls(self.transport, datagram)
+        self.room.plane.send_dtls(self.transport, datagram)
 
     def _ended_by_peer(self) -> None:
         self.room.close_soon(self, CloseReason.ENDED_BY_PEER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -26,6 +27,8 @@ from sfu.rates import STEP_S
 from sfu.room import Room
 from sfu.stats import SfuStats
 
+log = logging.getLogger("sfu")
+
 
 class Sfu:
     """One process's SFU. ``start`` before anything else, ``close`` at the end."""
@@ -41,7 +44,7 @@ class Sfu:
         self._rooms: dict[str, Room] = {}
         self._peers: dict[TransportId, Peer] = {}
         # At most one entry a peer: bounded by the peers.
-        self._closing: asyncio.Queue[tuple[Peer, CloseReason]] = asyncio.Queue()
+        self._closing: asyncio.Queue[tuple[Peer, CloseReason] | None] = asyncio.Queue()
         self._tasks: asyncio.Task[None] | None = None
 
     # What the application calls.
@@ -56,7 +59,8 @@ class Sfu:
         for room in list(self._rooms.values()):
             await room.close()
         if self._tasks is not None:
-            self._tasks.cancel()
+            # A peer that is being closed is closed to the end.
+            self._closing.put_nowait(None)
             await asyncio.gather(self._tasks, return_exceptions=True)
             self._tasks = None
         await self.plane.close()
@@ -108,8 +112,9 @@ class Sfu:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._close_peers(), name="sfu-closer")
-            group.create_task(self._decide_rates(), name="sfu-rates")
+            rates = group.create_task(self._decide_rates(), name="sfu-rates")
+            await self._close_peers()
+            rates.cancel()
 
     async def _decide_rates(self) -> None:
         while True:
@@ -117,12 +122,19 @@ class Sfu:
             if self._rooms:
                 counters = self.plane.counters()
                 for room in self._rooms.values():
-                    room.rates.step(counters)
+                    try:
+                        room.rates.step(counters)
+                    except Exception:
+                        log.exception("! rates of a room")
 
     async def _close_peers(self) -> None:
-        while True:
-            peer, reason = await self._closing.get()
-            await peer.room.close_peer(peer, reason)
+        while (closing := await self._closing.get()) is not None:
+            peer, reason = closing
+            try:
+                await peer.room.close_peer(peer, reason)
+            except Exception:
+                # A handler's mistake; the next peer has to be closed all the same.
+                log.exception("! closing a peer")
 
     # What the plane calls (PlaneListener).
 

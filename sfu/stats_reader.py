@@ -27,7 +27,7 @@ def peer_stats(peer: Peer, counters: PlaneCounters) -> PeerStats:
         bytes_received=transport.bytes_received,
         packets_sent=transport.packets_sent,
         bytes_sent=transport.bytes_sent,
-        drops=transport.drops,
+        drops={**transport.drops, **peer.drops},
         publications=[_publication(p, counters) for p in peer.negotiation.publications()],
         subscriptions=[
             stats for s in peer.negotiation.subscriptions() if (stats := _subscription(s, counters)) is not None
