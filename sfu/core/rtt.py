@@ -9,6 +9,8 @@ MAX_RTT_S = 10.0
 "more is a clock that jumped, or a lie"
 ROUNDING_UNITS = 66
 "1 ms below zero is the rounding of two clocks, on a very short path"
+ONE_REPORT_UNITS = COMPACT_UNITS_PER_S // 10
+"reports of ours that are closer left in one packet, for audio and video, or nearly"
 SMOOTHING = 0.5
 "reports come once a second: a queue that fills must be seen before it is full, and asking too soon fills it more"
 
@@ -41,19 +43,33 @@ def round_trip_s(now_compact: int, last_report: int, delay: int) -> float | None
 class RttEstimate:
     """One transport's smoothed RTT and where its samples come from."""
 
-    __slots__ = ("rtt_s", "source")
+    __slots__ = ("_last_report", "_shortest_s", "rtt_s", "source")
 
     def __init__(self) -> None:
+        self._shortest_s: float | None = None
+        self._last_report = 0
         self.rtt_s: float | None = None
         self.source = ""
         "``rr``, ``xr`` or ``browser``; empty before the first sample"
 
-    def add(self, sample_s: float | None, source: str) -> None:
-        """Take a sample; None, negative and absurd ones are ignored."""
+    def add(self, sample_s: float | None, source: str, last_report: int = 0) -> None:
+        """Take a sample, the answer to our report ``last_report``; None, negative and absurd ones are ignored."""
         if sample_s is None or not 0.0 <= sample_s <= MAX_RTT_S:
             return
         self.source = source
+        # What held up one report of ours shows in every answer to it: answers that come later are no second witness.
+        again = last_report != 0 and abs(diff32(last_report, self._last_report)) < ONE_REPORT_UNITS
+        self._last_report = last_report
+        if self._shortest_s is not None:
+            self._shortest_s = min(self._shortest_s, sample_s)
+        elif not again:
+            self._shortest_s = sample_s
         if self.rtt_s is None:
             self.rtt_s = sample_s
         else:
             self.rtt_s += (sample_s - self.rtt_s) * SMOOTHING
+
+    def take_shortest(self) -> float | None:
+        """The shortest sample since the last call, not smoothed: what a queue shows in. None without a new one."""
+        shortest, self._shortest_s = self._shortest_s, None
+        return shortest

@@ -59,7 +59,7 @@ class Feedback:
         self._reported: set[Transport] = set()
         self.failures = 0
         "mistakes of ours that a tick survived"
-        self._next_feedback_at = self._next_report_at = 0.0
+        self._next_round_at = self._next_upwards_at = 0.0
         self._handlers: dict[type, Callable[[Transport, Any, float], None]] = {
             rtcp.SenderReport: self._on_sender_report,
             rtcp.ReceiverReport: self._on_receiver_report,
@@ -83,14 +83,22 @@ class Feedback:
         if self._packets.wants_repair:
             for stream in list(self._packets.wants_repair):
                 self._safely(self._repair, stream, now)
-        if now >= self._next_feedback_at:
-            self._next_feedback_at = now + FEEDBACK_S
-            self._send_transport_cc(now)
-            self._report_upwards(now)
-        if now >= self._next_report_at:
-            self._next_report_at = now + REPORT_S
-            for transport in list(self._transports.values()):
+        if now < self._next_round_at:
+            return
+        self._next_round_at = now + TICK_S
+        # Each transport keeps its own time: all at once would hold up the packets of everybody for milliseconds.
+        for transport in list(self._packets.wants_feedback):
+            if now >= transport.feedback_at:
+                transport.feedback_at = now + FEEDBACK_S
+                self._packets.wants_feedback.discard(transport)
+                self._safely(self._send_transport_cc, transport, now)
+        for transport in list(self._transports.values()):
+            if now >= transport.report_at:
+                transport.report_at = now + REPORT_S
                 self._safely(self._every_second, transport, now)
+        if self._reported and now >= self._next_upwards_at:
+            self._next_upwards_at = now + FEEDBACK_S
+            self._report_upwards(now)
 
     def _safely(self, step: Callable[[S, float], None], subject: S, now: float) -> None:
         """A mistake about one peer must not end the feedback, and the silence judgement, of all the others."""
@@ -103,7 +111,11 @@ class Feedback:
 
     def send_remb(self, transport: Transport, now: float) -> None:
         """Tell a publisher the most that it may send."""
-        ssrcs = [s.primary_ssrc for s in transport.streams.values() if s.is_video and s.primary_ssrc is not None]
+        ssrcs = [
+            stream.primary_ssrc
+            for stream in transport.streams.values()
+            if stream.primary_ssrc is not None and stream.understands("goog-remb")
+        ]
         if transport.rate_limit_bps is not None and ssrcs:
             self._send(transport, rtcp.build_remb(transport.ssrc, transport.rate_limit_bps, ssrcs))
 
@@ -155,24 +167,18 @@ class Feedback:
 
     def _ask_for_keyframe(self, stream: Stream, ssrc: int) -> None:
         transport = stream.transport
-        understands = {value for codec in stream.config.codecs for value in codec.feedback}
-        if "nack pli" in understands or "ccm fir" not in understands:
+        if stream.understands("nack pli") or not stream.understands("ccm fir"):
             self._send(transport, rtcp.build_pli(transport.ssrc, ssrc))
         else:
             self._send(transport, rtcp.build_fir(transport.ssrc, ssrc, stream.keyframe_requests & 0xFF))
 
-    def _send_transport_cc(self, now: float) -> None:
-        waiting, self._packets.wants_feedback = self._packets.wants_feedback, set()
-        for transport in waiting:
-            media = next((s.primary_ssrc for s in transport.streams.values() if s.primary_ssrc is not None), None)
-            if transport.transport_cc is None or media is None:
-                continue
+    def _send_transport_cc(self, transport: Transport, now: float) -> None:
+        media = next((s.primary_ssrc for s in transport.streams.values() if s.primary_ssrc is not None), None)
+        if transport.transport_cc is not None and media is not None:
             for packet in transport.transport_cc.build(transport.ssrc, media, now):
                 self._send(transport, packet)
 
     def _report_upwards(self, now: float) -> None:
-        if not self._reported:
-            return
         batch = []
         for transport in self._reported:
             batch.append(_downlink_report(transport, now))
@@ -250,7 +256,7 @@ class Feedback:
             reports.take_block(forward, block, now)
             self._reported.add(transport)
             sample = round_trip_s(compact_ntp(now + self.ntp_epoch_s), block.last_sr, block.delay_since_last_sr)
-            transport.rtt.add(sample, "rr")
+            transport.rtt.add(sample, "rr", block.last_sr)
 
     def _on_nack(self, transport: Transport, packet: rtcp.Nack, now: float) -> None:
         forward = transport.forwards.get(packet.media_ssrc)

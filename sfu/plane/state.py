@@ -40,8 +40,8 @@ MAX_CREDENTIALS = 3
 MAX_SSRCS = 128
 """SSRCs a transport; libsrtp keeps a stream for each that authenticates. 8 m-lines with simulcast and RTX are 48."""
 MAX_RETIRED_SSRCS = 16
-HISTORY_PACKETS = 1024
-"""About 5 s of 2 Mbit/s video: longer than any NACK is repeated."""
+HISTORY_PACKETS = 512
+"""3 s of 1.5 Mbit/s video: longer than any NACK is repeated."""
 HISTORY_S = 3.0
 PROTECTED_PACKETS = 256
 MAX_ENDED_FORWARDS = 64
@@ -176,9 +176,13 @@ class Stream:
             c.rtx_payload_type: c.payload_type for c in config.codecs if c.rtx_payload_type is not None
         }
 
+    def understands(self, feedback: str) -> bool:
+        """Whether the publisher negotiated this ``a=rtcp-fb`` for what it sends here."""
+        return any(feedback in codec.feedback for codec in self.config.codecs)
+
     def restart(self) -> None:
         """A new primary SSRC: sequence numbers and timestamps begin anew, what was received before is not repeated."""
-        repair = any("nack" in c.feedback for c in self.config.codecs)
+        repair = self.understands("nack")
         self.log = ReceiveLog(self.clock_rate, repair=repair)
         self.clock = StreamClock(self.transport.clock, self.clock_rate)
         self.last_sr = None
@@ -278,6 +282,7 @@ class Transport:
         "drops",
         "ended",
         "extensions",
+        "feedback_at",
         "forwards",
         "id",
         "ingress",
@@ -290,6 +295,7 @@ class Transport:
         "rate_limit_bps",
         "remb_bps",
         "remb_changed",
+        "report_at",
         "rtt",
         "seen_ssrcs",
         "selected",
@@ -332,6 +338,9 @@ class Transport:
         self.remb_bps: int | None = None
         self.remb_changed = False
         self.rate_limit_bps: int | None = None
+        # Spread over their interval by id, so that peers who came together do not report together.
+        self.feedback_at = now + transport % 5 * 0.02
+        self.report_at = now + transport % 50 * 0.02
         self.stun_tokens = 0
 
     def may_be_source(self, ssrc: int) -> bool:
