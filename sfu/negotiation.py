@@ -201,7 +201,7 @@ class Negotiation:
             if publication is None:
                 if codecs:
                     self._add_publication(media, codecs)
-            elif codecs != publication.codecs:
+            elif self._peer.renegotiates and codecs != publication.codecs:
                 publication.codecs = codecs
                 room.plane.set_stream(self._stream_config(media, publication))
                 room.codecs_changed(publication)
@@ -209,8 +209,9 @@ class Negotiation:
     def _codecs_to_receive(self, media: OfferedMedia) -> tuple[Codec, ...]:
         """What an answer asks this m-line to send, the first being what it will send."""
         if media.kind is Kind.AUDIO:
-            names = (CodecName.RED, CodecName.OPUS) if self._peer.room.sends_red() else (CodecName.OPUS,)
-            return choose_codecs(media.codecs, names)
+            # Whoever cannot be asked again has to suit everybody who may still come.
+            red = self._peer.renegotiates and self._peer.room.sends_red()
+            return choose_codecs(media.codecs, (CodecName.RED, CodecName.OPUS) if red else (CodecName.OPUS,))
         room = self._peer.room
         name = sent_codec(room.video_codec, room.preference, frozenset(c.name for c in media.codecs))
         return choose_codecs(media.codecs, [name])[:1] if name is not None else ()

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from signaling import keys
 from tests.signaling.clinic import API_TOKEN, SDP, Client
 
 AUTHORISED = {"Authorization": f"Bearer {API_TOKEN}"}
 SDP_TYPE = {**AUTHORISED, "Content-Type": "application/sdp"}
 FRAGMENT_TYPE = {**AUTHORISED, "Content-Type": "application/trickle-ice-sdpfrag"}
 WHIP_OFFER = (SDP / "pyav_whip_offer.sdp").read_bytes()
+BROWSER_OFFER = (SDP / "chromium_av.sdp").read_text().replace("a=sendrecv", "a=sendonly")
 WHEP_OFFER = (SDP / "chromium_av_recvonly.sdp").read_bytes()
 TRICKLE = "m=audio 9 X 0\r\na=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n"
 RESTART = "a=ice-ufrag:new1\r\na=ice-pwd:0123456789abcdef012345\r\n"
@@ -64,6 +67,27 @@ async def test_trickle_needs_the_etag(room: Client) -> None:
         for match in ({"If-Match": etag}, {}, {"If-Match": '"other"'}, {"If-Match": "*"})
     ]
     assert statuses == [204, 428, 412, 412]
+
+
+async def test_a_publisher_is_asked_for_what_suits_whoever_comes_later(room: Client) -> None:
+    """A browser offers RED too. It could not be asked to leave it when somebody comes who has none."""
+    response = await room.post("/whip/gateway/camera", data=BROWSER_OFFER, headers=SDP_TYPE)
+    answer = await response.text()
+    assert "opus/48000" in answer and "red/48000" not in answer
+
+
+async def test_an_ice_restart_does_not_change_what_is_published(app: web.Application, room: Client) -> None:
+    """The client never hears of another codec, so it goes on with the first."""
+    created = await room.post("/whip/gateway/camera", data=BROWSER_OFFER, headers=SDP_TYPE)
+    gateway = app[keys.SFU].room("gateway")
+    assert gateway is not None
+    only_h264 = (SDP / "chromium_v_h264.sdp").read_text().replace("a=sendrecv", "a=recvonly")
+    await gateway.add_peer("watcher").answer(only_h264)
+    assert gateway.stats().video_codec == "H264"
+    restart = {**FRAGMENT_TYPE, "If-Match": "*"}
+    assert (await room.patch(created.headers["Location"], data=RESTART, headers=restart)).status == 200
+    codecs = {each.codec for each in gateway.stats().peers["camera"].publications}
+    assert codecs == {"OPUS", "VP8"}
 
 
 @pytest.mark.parametrize("any_etag", [True, False])
