@@ -143,7 +143,7 @@ class Room:
             peer.negotiation.update()
 
     async def close_peer(self, peer: Peer, reason: CloseReason) -> None:
-        """Subscriptions, publications, transport, DTLS, event: in this order (``docs/closing.md``)."""
+        """Subscriptions, publications, DTLS, transport, event: in this order (``docs/closing.md``)."""
         if self._peers.get(peer.id) is not peer:
             return
         del self._peers[peer.id]
