@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from sfu import Sfu, SfuError
+from sfu import Sfu, SfuError, errors
 from signaling import messages
 from signaling.errors import CloseCode, Forbidden, NotFound, Refused, TooMany
 from signaling.messages import Presence, Role
@@ -219,7 +219,9 @@ class Consultation:
         link = participant.link
         if link is None or link.epoch != offer.epoch:
             return  # of a peer connection that is already replaced; the page has been told
-        participant.send(await link.answer(offer))
+        # A peer that is being closed answers no more; its page is told when that is done.
+        with suppress(errors.PeerGone):
+            participant.send(await link.answer(offer))
 
     def applied(self, participant: Participant, applied: messages.Applied) -> None:
         if participant.link is not None and participant.link.epoch == applied.epoch:

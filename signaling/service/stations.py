@@ -152,6 +152,8 @@ async def _answer(peer: Peer, offer: str, plays: str | None) -> str:
         answer = await (peer.answer(offer) if plays is None else peer.play(offer, plays))
     except OfferRejected as error:
         raise NotAcceptable(str(error.reason), str(error.detail)) from error
+    except errors.PeerGone as error:
+        raise NotFound("no_such_resource") from error
     return answer.sdp
 
 

@@ -16,6 +16,7 @@ from signaling.service.consultation import Consultation
 from signaling.service.state import MAX_GUEST_LINKS, Participant
 from signaling.service.timers import Timers
 from signaling.service.window import Window
+from tests.signaling.clinic import FIRST_OFFER
 from tests.signaling.service.clock import Clock
 
 Message = TypeVar("Message", bound=messages.ToPage)
@@ -348,3 +349,18 @@ async def test_presence_is_told(clinic: Clinic) -> None:
         Role.PATIENT: Presence.CONNECTED,
         Role.CLINICIAN: Presence.CONNECTING,
     }
+
+
+async def test_an_offer_to_a_peer_that_is_being_closed_is_passed_over(clinic: Clinic) -> None:
+    clinic.accept()
+    link = clinic.patient.link
+    assert link is not None
+    # As far as closing it has come before anyone is told.
+    await link.peer.end()
+    offer = messages.Offer(epoch=link.epoch, id=1, revision=1, sdp=FIRST_OFFER)
+    await clinic.consultation.offer(clinic.patient, offer)
+    clinic.patient_window.close(CloseCode.OVER)
+    sent = []
+    while (message := await clinic.patient_window.next()) is not None:
+        sent.append(type(message))
+    assert messages.Wish in sent and messages.Answer not in sent and messages.OfferRefused not in sent

@@ -48,6 +48,15 @@ async def test_an_ice_restart_gives_new_credentials_and_a_new_etag(stations: Sta
     assert sdpfrag.ufrag_of(station.offer) == "abcd"
 
 
+async def test_a_peer_that_is_being_closed_is_not_restarted(stations: Stations) -> None:
+    stations.create_room("gateway")
+    station = await stations.publish("gateway", "camera", WHIP_OFFER)
+    # As far as closing it has come before anyone is told.
+    await station.peer.end()
+    with pytest.raises(NotFound, match="no_such_resource"):
+        await stations.restart(station, "abcd", "0123456789abcdef012345")
+
+
 async def test_a_bad_offer_leaves_nothing_behind(stations: Stations, sfu: Sfu) -> None:
     stations.create_room("gateway")
     with pytest.raises(NotAcceptable):
