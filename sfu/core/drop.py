@@ -31,7 +31,6 @@ class DropReason(enum.StrEnum):
     SRTP_AUTH_FAILED = "srtp_auth_failed"
     SRTP_REPLAYED = "srtp_replayed"
     SRTP_TOO_OLD = "srtp_too_old"
-    SRTP_TOO_LONG = "srtp_too_long"
     SRTP_FAILED = "srtp_failed"
     # RTP
     RTP_MALFORMED = "rtp_malformed"
