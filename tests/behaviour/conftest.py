@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,24 +11,12 @@ import pytest_asyncio
 from tests.lab.browsers import Browsers
 from tests.lab.emulator import SERVER_IPV4, Network
 from tests.lab.fake_media import FakeMedia
-from tests.lab.fixtures import ARTIFACTS_DIRECTORY, cast, media, pytest_runtest_makereport
+from tests.lab.fixtures import ARTIFACTS_DIRECTORY, cast, media, priority, pytest_runtest_makereport
 from tests.lab.server import HTTP_PORT, Server
 
-__all__ = ["cast", "media", "pytest_runtest_makereport"]
+__all__ = ["cast", "media", "priority", "pytest_runtest_makereport"]
 
-PRIORITY = -10
 CLIENTS = ("patient", "clinician", "guest")
-
-
-@pytest.fixture(scope="package")
-def priority() -> Iterator[None]:
-    """Server, browsers and this process before all other work of the machine: time is what is measured here."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    yield
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

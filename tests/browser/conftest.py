@@ -11,17 +11,17 @@ import pytest_asyncio
 from tests.lab.browsers import Browsers
 from tests.lab.emulator import SERVER_IPV4, SERVER_IPV6
 from tests.lab.fake_media import FakeMedia
-from tests.lab.fixtures import cast, media, pytest_runtest_makereport
+from tests.lab.fixtures import cast, media, priority, pytest_runtest_makereport
 from tests.lab.netns import Namespace, require_privilege
 from tests.lab.server import HTTP_PORT, Server
 
-__all__ = ["cast", "media", "pytest_runtest_makereport"]
+__all__ = ["cast", "media", "priority", "pytest_runtest_makereport"]
 
 HOST = "127.0.0.1"
 
 
 @pytest.fixture(scope="package")
-def lab() -> Iterator[Namespace]:
+def lab(priority: None) -> Iterator[Namespace]:
     require_privilege()
     namespace = Namespace("lab")
     namespace.add_nic(f"{SERVER_IPV4}/24", f"{SERVER_IPV6}/64", gateway="10.96.0.254")
