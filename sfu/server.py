@@ -86,6 +86,7 @@ class Sfu:
         return SfuStats(
             rooms=MappingProxyType({room.id: room.stats() for room in self._rooms.values()}),
             drops=counters.drops,
+            dtls_failures={reason.value: count for reason, count in self.dtls_failures.items()},
             kernel_drops=counters.kernel_drops,
         )
 

@@ -78,8 +78,9 @@ class RoomStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SfuStats:
-    """``drops`` are those that belong to no peer."""
+    """``drops`` are those that belong to no peer; ``dtls_failures`` are of peers that ended by them."""
 
     rooms: Mapping[str, RoomStats]
     drops: Mapping[DropReason, int]
+    dtls_failures: Mapping[str, int]
     kernel_drops: int

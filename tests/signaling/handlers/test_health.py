@@ -4,6 +4,7 @@ import json
 
 from aiohttp import web
 
+from sfu.aiortc_adapter import DtlsFailure
 from signaling import keys
 from tests.signaling.clinic import API_TOKEN, SDP, Client, open_page
 
@@ -30,6 +31,12 @@ async def test_stats_tell_of_rooms_and_of_what_was_refused(client: Client) -> No
     kinds = {each["kind"] for each in stats["sfu"]["rooms"]["gateway"]["peers"]["camera"]["publications"]}
     assert kinds == {"audio", "video"}
     assert stats["signaling"] == {}
+
+
+async def test_stats_name_why_handshakes_failed(app: web.Application, client: Client) -> None:
+    app[keys.SFU].dtls_failures[DtlsFailure.FINGERPRINT] += 2
+    stats = await (await client.get("/api/stats", headers=AUTHORISED)).json()
+    assert stats["sfu"]["dtls_failures"] == {"dtls_fingerprint": 2}
 
 
 async def test_garbage_is_counted_under_its_reason(app: web.Application, client: Client) -> None:
