@@ -44,7 +44,7 @@ async def test_a_phone_changes_its_network_in_the_middle_of_a_call() -> None:
         before = house.sfu.stats().drops.get(DropReason.STUN_UNKNOWN_UFRAG, 0)
         phone.endpoint.send(ice.check(old.credentials))
         await house.until(lambda: house.sfu.stats().drops.get(DropReason.STUN_UNKNOWN_UFRAG, 0) == before + 1)
-        assert house.seen(PeerInterrupted) == house.seen(PeerClosed) == []
+        assert not house.seen(PeerInterrupted) and not house.seen(PeerClosed)
         assert len(house.seen(PeerConnected)) == 2, "no second handshake"
 
 

@@ -223,7 +223,7 @@ class House:
     async def settle(self) -> None:
         """Every page offers again until nobody's wish is stale."""
         for _ in range(8):
-            stale = [b for b in self.browsers if b.peer.id in self.room.peers and b.peer.renegotiates]
+            stale = [b for b in self.browsers if self.room.peers.get(b.peer.id) is b.peer and b.peer.renegotiates]
             before = [browser.peer.wish.revision for browser in stale]
             for browser in stale:
                 await browser.negotiate()
