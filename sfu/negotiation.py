@@ -287,8 +287,16 @@ class Negotiation:
             elif fitting:
                 # A place held since the only answer: its SSRCs have been told already.
                 fitting[0].publication = publication
-            elif free or not self._takes(publication):
+            elif (free or not self._takes(publication)) and not self._will_fit(publication):
                 self._refuse(publication)
+
+    def _will_fit(self, publication: Publication) -> bool:
+        """Its publisher is about to be asked for another codec, which this peer decodes."""
+        room = self._peer.room
+        if publication.kind is not Kind.VIDEO or not publication.renegotiates:
+            return False
+        coming = sent_codec(room.video_codec, room.preference, publication.encodable)
+        return coming != publication.codec and (self.decodes is None or coming in self.decodes)
 
     def _refuse(self, publication: Publication) -> None:
         key = (publication.id, publication.codec)
