@@ -70,6 +70,9 @@ class PacketPath:
         if end < 0:
             drops[DropReason.RTP_MALFORMED] += 1
             return
+        if data[0] & _PADDING:
+            # Cut off here; what is kept for retransmissions must not be taken for padded again.
+            data[0] &= ~_PADDING
         if extensions.transport_cc >= 0 and transport.transport_cc is not None:
             transport.transport_cc.received(extensions.transport_cc, now)
             self.wants_feedback.add(transport)

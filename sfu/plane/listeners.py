@@ -81,7 +81,13 @@ class MediaPort:
         """Follow the interfaces until cancelled."""
         while True:
             await asyncio.sleep(RESCAN_S)
-            if await self._follow(self._wanted()):
+            try:
+                wanted = self._wanted()
+            except OSError as error:
+                # Strangers can make us run out of file descriptors; the plane's other task must not end with this one.
+                self._warn_once("interfaces", f"cannot read the network interfaces: {error.strerror}")
+                continue
+            if await self._follow(wanted):
                 changed(self.addresses())
 
     def addresses(self) -> list[MediaAddress]:

@@ -16,6 +16,8 @@ HARD_QUEUE_BYTES = 256 * 1024
 MAX_QUEUE_S = 0.25
 KERNEL_QUEUE_BYTES = 8 * 1024
 AUTHENTICATE_WITHIN_S = 5.0
+MAX_UNAUTHENTICATED_BYTES = 8 * 1024
+"""Sixty checks: a stranger's stream of tiny frames costs us far more than it costs to send."""
 MAX_CONNECTIONS_PER_ADDRESS = 16
 MAX_CONNECTIONS = 2048
 
@@ -68,6 +70,7 @@ class TcpConnection(asyncio.Protocol):
         self._opened, self._received, self._closed, self._clock = opened, received, closed, clock
         self._frames = FrameReader()
         self._transport: asyncio.Transport | None = None
+        self._unauthenticated_bytes = 0
         self._written_bytes = 0
         self._marker: tuple[int, float] | None = None
         self._reason: DropReason | None = None
@@ -94,6 +97,11 @@ class TcpConnection(asyncio.Protocol):
         self._deadline = loop.call_later(AUTHENTICATE_WITHIN_S, self.close, DropReason.TCP_UNAUTHENTICATED)
 
     def data_received(self, data: bytes) -> None:
+        if self._deadline is not None:
+            self._unauthenticated_bytes += len(data)
+            if self._unauthenticated_bytes > MAX_UNAUTHENTICATED_BYTES:
+                self.close(DropReason.TCP_UNAUTHENTICATED)
+                return
         try:
             frames = self._frames.feed(data)
         except FrameError:

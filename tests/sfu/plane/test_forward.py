@@ -406,6 +406,19 @@ def test_a_nack_is_answered_by_rtx_with_the_original_inside(call: VirtualCall) -
     assert (counters.retransmitted, counters.nacks_received) == (2, 2)
 
 
+@pytest.mark.parametrize("last", [0, 3, 255])
+def test_a_packet_that_was_padded_is_retransmitted_whole(call: VirtualCall, last: int) -> None:
+    """Its last byte, once the padding is cut off, is a byte of the picture and no length."""
+    call.start()
+    (packet,) = call.video.frame(1)
+    payload = packet.payload[:20] + bytes((last,))
+    call.publisher.say(replace(packet, payload=payload, padding=9))
+    (sent,) = call.received_video()
+    call.subscriber.report(rtcp.build_nack(1, sent.ssrc, [sent.sequence]))
+    (again,) = call.received_rtx()
+    assert original_of(again) == (sent.sequence, payload)
+
+
 def test_a_retransmission_carries_what_its_packet_carried(call: VirtualCall) -> None:
     """A picture whose last packet was repaired must not be turned, nor AV1 lose its frame's dependencies."""
     first, last = call.video.keyframe(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections import Counter
@@ -179,6 +180,29 @@ async def test_the_watcher_tells_only_changes(make: Make, monkeypatch: pytest.Mo
     with pytest.raises(RuntimeError):
         await port.watch(told.append)
     assert [[a.local for a in each] for each in told] == [["127.0.0.1", "127.0.0.2"]]
+
+
+async def test_the_watcher_outlives_a_moment_without_file_descriptors(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(listeners, "RESCAN_S", 0)
+    port = make()
+    await port.open()
+    failures = iter([OSError(errno.EMFILE, "Too many open files")] * 3)
+
+    def wanted() -> list[tuple[str, str]]:
+        for failure in failures:
+            raise failure
+        return [("127.0.0.1", "a"), ("127.0.0.2", "b")]
+
+    monkeypatch.setattr(port, "_wanted", wanted)
+    changed = asyncio.Event()
+    watching = asyncio.create_task(port.watch(lambda _: changed.set()))
+    async with asyncio.timeout(5):
+        await changed.wait()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    assert len([r for r in caplog.records if "cannot read the network interfaces" in r.message]) == 1
 
 
 async def test_connections_of_one_address_are_limited(make: Make, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,25 @@ async def test_who_does_not_authenticate_in_time_is_closed(server: Server, monke
     await close(writer)
 
 
+async def test_who_sends_much_before_the_check_is_closed_and_nothing_is_looked_at(server: Server) -> None:
+    _, writer = await server.connect()
+    writer.write(frame(b"x") * tcp.MAX_UNAUTHENTICATED_BYTES)
+    assert await server.end() is DropReason.TCP_UNAUTHENTICATED
+    assert len(server.received) * len(frame(b"x")) <= tcp.MAX_UNAUTHENTICATED_BYTES
+    await close(writer)
+
+
+async def test_whoever_has_authenticated_sends_as_much_as_it_likes(server: Server) -> None:
+    _, writer = await server.connect()
+    writer.write(frame(b"x"))
+    await arrived(server, 1)
+    server.connections[0].authenticated()
+    packets = 2 * tcp.MAX_UNAUTHENTICATED_BYTES // 1000
+    writer.write(frame(bytes(1000)) * packets)
+    await arrived(server, 1 + packets)
+    await close(writer)
+
+
 async def test_the_deadline_is_five_seconds_and_ends_with_the_check(server: Server) -> None:
     _, writer = await server.connect()
     writer.write(frame(b"x"))
