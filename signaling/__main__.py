@@ -152,15 +152,22 @@ async def _serve(app: web.Application, http: HttpConfig, tls: ssl.SSLContext | N
 async def _start(runner: web.AppRunner, http: HttpConfig, tls: ssl.SSLContext | None) -> None:
     try:
         await runner.setup()
-        await web.TCPSite(runner, http.host or None, http.port, ssl_context=tls).start()
     except PortInUse as error:
         raise StartError(f"port {error.port} is taken: set another media.media_port in the configuration") from error
     except OSError as error:
+        raise StartError(f"cannot open the media port, see media.announced_addresses: {_reason(error)}") from error
+    try:
+        await web.TCPSite(runner, http.host or None, http.port, ssl_context=tls).start()
+    except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(f"port {http.port} is taken: set another http.port in the configuration") from error
-        reason = os.strerror(error.errno) if error.errno else error
         where = f"{http.host or '*'}:{http.port}"
-        raise StartError(f"cannot serve on {where}, see http.host and http.port: {reason}") from error
+        raise StartError(f"cannot serve on {where}, see http.host and http.port: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> object:
+    """Without the address and number that asyncio puts around it."""
+    return os.strerror(error.errno) if error.errno else error
 
 
 if __name__ == "__main__":

@@ -71,6 +71,13 @@ def test_a_taken_media_port_is_named_by_its_key(tmp_path: Path) -> None:
     assert said == f"venterom: port {port} is taken: set another media.media_port in the configuration"
 
 
+def test_an_announced_address_that_is_not_this_machines_is_named_by_its_key(tmp_path: Path) -> None:
+    config = write_config(tmp_path, more='media.announced_addresses = { "192.0.2.1" = "198.51.100.1" }\n')
+    assert refusal(config) == (
+        "venterom: cannot open the media port, see media.announced_addresses: Cannot assign requested address"
+    )
+
+
 def test_an_unknown_key_stops_the_start(tmp_path: Path) -> None:
     config = write_config(tmp_path, more="http.prot = 1\n")
     assert refusal(config) == f"venterom: {config}: unknown key http.prot (did you mean http.port?)"
