@@ -33,7 +33,11 @@ NTP_EPOCH_S = 2_208_988_800
 """1900 to 1970 (RFC 868)."""
 DEFAULT_RTT_S = 0.1
 """Before the first measurement."""
-S = TypeVar("S", Stream, Transport)
+MAX_NACKED_PER_S = 4000
+"""Sequence numbers looked up for one subscriber: one datagram can name 5000, at a look-up each."""
+MAX_REFERENCE_TIMES_PER_S = 20
+"""Answered with a packet each, and a datagram has room for 120; browsers send one beside each report."""
+S = TypeVar("S", Stream, Transport, set[Transport])
 _SSRC = struct.Struct("!I")
 _MIN_RTCP_BYTES = 8
 """Header and SSRC of the sender, which SRTCP leaves in the clear (RFC 3711 §3.4)."""
@@ -98,7 +102,8 @@ class Feedback:
                 self._safely(self._every_second, transport, now)
         if self._reported and now >= self._next_upwards_at:
             self._next_upwards_at = now + FEEDBACK_S
-            self._report_upwards(now)
+            reported, self._reported = self._reported, set()
+            self._safely(self._report_upwards, reported, now)
 
     def _safely(self, step: Callable[[S, float], None], subject: S, now: float) -> None:
         """A mistake about one peer must not end the feedback, and the silence judgement, of all the others."""
@@ -121,7 +126,7 @@ class Feedback:
 
     def _every_second(self, transport: Transport, now: float) -> None:
         silence.judge(transport, self._listener, now)
-        transport.stun_tokens = 0
+        transport.stun_tokens = transport.nacked = transport.reference_times = 0
         if transport.srtp_out is None:
             return
         for stream in transport.streams.values():
@@ -178,12 +183,8 @@ class Feedback:
             for packet in transport.transport_cc.build(transport.ssrc, media, now):
                 self._send(transport, packet)
 
-    def _report_upwards(self, now: float) -> None:
-        batch = []
-        for transport in self._reported:
-            batch.append(_downlink_report(transport, now))
-        self._reported.clear()
-        self._listener.downlink_reported(batch)
+    def _report_upwards(self, reported: set[Transport], now: float) -> None:
+        self._listener.downlink_reported([_downlink_report(transport, now) for transport in reported])
 
     def _send(self, transport: Transport, packet: bytes) -> None:
         path = transport.selected
@@ -263,7 +264,11 @@ class Feedback:
         if forward is None:
             return
         forward.nacks_received += len(packet.sequences)
-        for sequence in packet.sequences:
+        room = max(0, MAX_NACKED_PER_S - transport.nacked)
+        transport.nacked += len(packet.sequences)
+        if len(packet.sequences) > room:
+            transport.drops[DropReason.NACK_RATE_LIMITED] += len(packet.sequences) - room
+        for sequence in packet.sequences[:room]:
             if refused := self._packets.retransmit(forward, sequence, now):
                 transport.drops[refused] += 1
 
@@ -285,6 +290,9 @@ class Feedback:
         self._reported.add(transport)
 
     def _on_reference_time(self, transport: Transport, packet: rtcp.ReceiverReferenceTime, now: float) -> None:
+        transport.reference_times += 1
+        if transport.reference_times > MAX_REFERENCE_TIMES_PER_S:
+            return
         # The answer leaves at once, so the delay since the last RR is nothing (RFC 3611 §4.5).
         entry = (packet.ssrc, packet.ntp >> 16 & 0xFFFFFFFF, 0)
         self._send(transport, rtcp.build_xr_dlrr(transport.ssrc, [entry]))

@@ -288,11 +288,13 @@ class Transport:
         "ingress",
         "judge",
         "last_packet_at",
+        "nacked",
         "nominated",
         "packets",
         "packets_sent",
         "paths",
         "rate_limit_bps",
+        "reference_times",
         "remb_bps",
         "remb_changed",
         "report_at",
@@ -341,7 +343,8 @@ class Transport:
         # Spread over their interval by id, so that peers who came together do not report together.
         self.feedback_at = now + transport % 5 * 0.02
         self.report_at = now + transport % 50 * 0.02
-        self.stun_tokens = 0
+        # What the peer asked for in the second that runs: each kind has its bound.
+        self.stun_tokens = self.nacked = self.reference_times = 0
 
     def may_be_source(self, ssrc: int) -> bool:
         """Whether another packet of this SSRC, RTP or RTCP, may be looked at: libsrtp remembers each."""

@@ -13,7 +13,14 @@ from sfu.core.drop import DropReason
 from sfu.core.keyframe import MAX_REPEATS, REPEAT_MIN_S
 from sfu.core.media import Codec, CodecName, Kind
 from sfu.core.rtt import compact_ntp
-from sfu.plane.feedback import FEEDBACK_S, REPORT_S, TICK_S, Feedback
+from sfu.plane.feedback import (
+    FEEDBACK_S,
+    MAX_NACKED_PER_S,
+    MAX_REFERENCE_TIMES_PER_S,
+    REPORT_S,
+    TICK_S,
+    Feedback,
+)
 from sfu.plane.reports import MAX_COMPOUND_BYTES
 from sfu.plane.state import LOSSY
 from tests.peer.call import VirtualCall
@@ -265,6 +272,51 @@ def test_a_peers_reference_time_is_answered_without_delay(call: VirtualCall) -> 
     call.subscriber.report(rtcp.build_xr_rrtr(42, ntp))
     (answer,) = call.subscriber.take_rtcp(rtcp.DelaySinceLastRr)
     assert answer.entries == ((42, 0x5678_9ABC, 0),)
+
+
+def test_reference_times_in_one_datagram_do_not_multiply_into_as_many_of_ours(call: VirtualCall) -> None:
+    blocks = b"".join(struct.pack("!BBHQ", 4, 0, 2, number) for number in range(1, 116))
+    call.subscriber.report(struct.pack("!BBHI", 0x80, 207, 1 + len(blocks) // 4, 77) + blocks)
+    assert len(call.subscriber.take_rtcp(rtcp.DelaySinceLastRr)) == MAX_REFERENCE_TIMES_PER_S
+    call.lab.advance(REPORT_S + TICK_S)
+    call.subscriber.report(rtcp.build_xr_rrtr(77, 1 << 40))
+    assert len(call.subscriber.take_rtcp(rtcp.DelaySinceLastRr)) == 1
+
+
+def test_what_one_subscriber_asks_for_again_is_bounded_and_only_for_a_second(call: VirtualCall) -> None:
+    (first, *_) = call.start()
+    everything = struct.pack("!HH", first.sequence + 0x4000 & 0xFFFF, 0xFFFF) * 60
+    nacks = rtcp.build_nack(1, call.video_forward.ssrc, [0])[:12] + everything
+    nacks = nacks[:2] + struct.pack("!H", len(nacks) // 4 - 1) + nacks[4:]
+    call.subscriber.report(nacks * 5)
+    refused = 5 * 1020 - MAX_NACKED_PER_S
+    assert call.subscriber.drops[DropReason.NACK_RATE_LIMITED] == refused
+    call.subscriber.report(rtcp.build_nack(1, call.video_forward.ssrc, [first.sequence]))
+    assert not call.received_rtx()
+    call.lab.advance(REPORT_S + TICK_S)
+    call.subscriber.report(rtcp.build_nack(1, call.video_forward.ssrc, [first.sequence]))
+    assert len(call.received_rtx()) == 1
+
+
+def test_a_mistake_in_whoever_listens_does_not_end_the_feedback(
+    call: VirtualCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ticker is everybody's; what raises here is not."""
+
+    def broken(_: object) -> None:
+        raise RuntimeError("planted")
+
+    feedback = call.lab.plane._feedback
+    with monkeypatch.context() as patch:
+        patch.setattr(call.lab.listener, "downlink_reported", broken)
+        call.subscriber.report(rtcp.build_remb(1, 250_000, []))
+        call.lab.now += REPORT_S
+        feedback.tick(call.lab.now)
+    assert feedback.failures == 1
+    feedback.failures = 0
+    call.subscriber.report(rtcp.build_remb(1, 260_000, []))
+    call.lab.advance(REPORT_S)
+    assert [report.remb_bps for report in call.lab.listener.reports] == [260_000]
 
 
 def test_an_answer_to_somebody_elses_reference_time_says_nothing(call: VirtualCall) -> None:
