@@ -152,7 +152,7 @@ class Adversity(RuleBasedStateMachine):
 
 TestNonceSafety = Adversity.TestCase
 TestNonceSafety.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
