@@ -6,6 +6,7 @@ SfuError
 ├── TooManyRooms
 ├── PeerExists
 ├── RoomFull
+├── RoomClosed
 ├── PeerGone
 └── OfferRejected
 """
@@ -70,6 +71,17 @@ class RoomFull(SfuError):
 
     def __str__(self) -> str:
         return f"the room has {self.limit} peers already (max_peers_per_room)"
+
+
+class RoomClosed(SfuError):
+    """The room is being closed, or was."""
+
+    def __init__(self, room_id: str) -> None:
+        super().__init__(room_id)
+        self.room_id = room_id
+
+    def __str__(self) -> str:
+        return f"room {self.room_id} is closed"
 
 
 class PeerGone(SfuError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,6 +11,8 @@ from typing import TypeVar
 from pyee.base import EventEmitter
 
 from sfu.core.media import Kind
+
+log = logging.getLogger("sfu.events")
 
 
 class CloseReason(enum.StrEnum):
@@ -117,7 +120,10 @@ E = TypeVar("E")
 
 
 class Events:
-    """A room's emitter, keyed by event class. Handlers run at once, in order of adding, and must not block."""
+    """A room's emitter, keyed by event class. Handlers run at once, in order of adding, and must not block.
+
+    What a handler raises is logged and goes no further: events are told in the middle of what they tell of.
+    """
 
     def __init__(self) -> None:
         self._emitter = EventEmitter()
@@ -129,4 +135,7 @@ class Events:
         self._emitter.remove_listener(event.__name__, handler)
 
     def emit(self, event: RoomEvent) -> None:
-        self._emitter.emit(type(event).__name__, event)
+        try:
+            self._emitter.emit(type(event).__name__, event)
+        except Exception:
+            log.exception("! a handler of %s", type(event).__name__)

@@ -10,7 +10,7 @@ from sfu.aiortc_adapter import Certificate, DtlsFailure
 from sfu.config import SfuConfig
 from sfu.core.codec_choice import room_codec
 from sfu.core.media import CodecName, Kind
-from sfu.errors import PeerExists, RoomFull
+from sfu.errors import PeerExists, RoomClosed, RoomFull
 from sfu.events import CloseReason, Events, PeerClosed, PublicationAdded, PublicationRemoved
 from sfu.peer import Peer
 from sfu.plane.seam import DataPlane
@@ -45,8 +45,10 @@ class Room:
     def add_peer(self, peer_id: str, *, renegotiates: bool = True) -> Peer:
         """A place for one more. ``renegotiates`` is False for WHIP and WHEP, which make one offer only.
 
-        Raises PeerExists, RoomFull.
+        Raises RoomClosed, PeerExists, RoomFull.
         """
+        if self._closed:
+            raise RoomClosed(self.id)
         if peer_id in self._peers:
             raise PeerExists(peer_id)
         if len(self._peers) >= self.config.max_peers_per_room:

@@ -119,8 +119,8 @@ class Consultation:
             window.send(messages.NoCall())
             return
         if call.is_talking and (participant.link is None or participant.link.epoch != epoch):
-            # In a full room the page is told that it has none, and asks again.
-            with suppress(TooMany):
+            # In a full room, or one that is being closed, the page is told that it has none, and asks again.
+            with suppress(Refused):
                 self._lines.attach(participant)
         self._tell(call)
         if participant.link is not None:

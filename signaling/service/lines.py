@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sfu import Peer, Room, errors, events
 from signaling import messages
-from signaling.errors import Refused, TooMany
+from signaling.errors import NotFound, Refused, TooMany
 from signaling.messages import MediaKind, Presence
 from signaling.service.media_link import MediaLink
 from signaling.service.state import Call, Participant
@@ -44,6 +44,8 @@ class Lines:
             raise TooMany("room_full", call.id) from error
         except errors.PeerExists as error:
             raise Refused("peer_exists", call.id) from error
+        except errors.RoomClosed as error:
+            raise NotFound("no_such_call", call.id) from error
         participant.epoch += 1
         participant.link = MediaLink(peer, epoch=participant.epoch, participant_of_peer=participant_of)
         participant.presence = Presence.CONNECTING

@@ -115,6 +115,8 @@ class Stations:
             raise TooMany("room_full", room.id) from error
         except errors.PeerExists as error:
             raise Refused("peer_exists", room.id) from error
+        except errors.RoomClosed as error:
+            raise NotFound("no_such_room", room.id) from error
         try:
             answer = await _answer(peer, offer, plays)
         except NotAcceptable:

@@ -364,3 +364,21 @@ async def test_an_offer_to_a_peer_that_is_being_closed_is_passed_over(clinic: Cl
     while (message := await clinic.patient_window.next()) is not None:
         sent.append(type(message))
     assert messages.Wish in sent and messages.Answer not in sent and messages.OfferRefused not in sent
+
+
+async def test_a_mistake_of_a_listener_leaves_nothing_of_a_call_behind(
+    clinic: Clinic, sfu: Sfu, caplog: pytest.LogCaptureFixture
+) -> None:
+    call_id = clinic.accept()
+    link = clinic.patient.link
+    room = sfu.room(call_id)
+    assert link is not None and room is not None
+    await link.answer(messages.Offer(epoch=link.epoch, id=1, revision=1, sdp=FIRST_OFFER))
+
+    def fail(event: events.PublicationRemoved) -> None:
+        raise RuntimeError("planted")
+
+    room.events.on(events.PublicationRemoved, fail)
+    await room.close()
+    assert "planted" in caplog.text
+    assert not sfu.plane.counters().transports

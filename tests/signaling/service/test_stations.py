@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfu import Sfu
+from sfu import Sfu, errors, events
 from signaling import sdpfrag
 from signaling.errors import NotFound, Refused, TooMany
 from signaling.service.stations import NotAcceptable, Stations
@@ -93,6 +93,25 @@ async def test_a_closed_peer_or_room_takes_its_resources_along(stations: Station
     with pytest.raises(NotFound):
         stations.station(player.id)
     assert sfu.room("gateway") is None
+
+
+async def test_a_room_that_is_being_closed_takes_nobody(stations: Stations, sfu: Sfu) -> None:
+    stations.create_room("gateway")
+    await stations.publish("gateway", "camera", WHIP_OFFER)
+    room = sfu.room("gateway")
+    assert room is not None
+    refused = []
+
+    def come(event: events.PeerClosed) -> None:
+        try:
+            room.add_peer("late")
+        except errors.RoomClosed as error:
+            refused.append(str(error))
+
+    room.events.on(events.PeerClosed, come)
+    await stations.remove_room("gateway")
+    assert refused == ["room gateway is closed"]
+    assert not room.peers and not sfu.plane.counters().transports
 
 
 async def test_only_bare_rooms_are_removed(stations: Stations, sfu: Sfu) -> None:
