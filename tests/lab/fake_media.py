@@ -13,8 +13,12 @@ _MAKE_TIMEOUT_S = 60.0
 
 # Noise that changes each frame costs bits as a real camera does: without it 300 kbit/s are plenty.
 _VIDEO_FILTER = f"testsrc2=size={WIDTH}x{HEIGHT}:rate={FPS},noise=alls=12:allf=t"
-# Speech-like: a tone that is never silent for long, so that energy shows at any moment.
-_AUDIO_FILTER = "sine=frequency=440:sample_rate=48000,tremolo=f=4:d=0.7"
+# Opus corrects errors ahead only in what it takes for speech; of a tone, all that is lost is concealed.
+_SPEECH = (
+    "Good morning. I have had a cough for about two weeks now, and it keeps me awake at night. "
+    "How long have you had a fever, and have you taken anything for it?"
+)
+_AUDIO_FILTER = f"flite=voice=slt:text='{_SPEECH}'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +28,11 @@ class FakeMedia:
 
 
 def make_fake_media(directory: Path) -> FakeMedia:
-    """Four seconds of moving picture and tone, which Chromium repeats."""
+    """A few seconds of moving picture and of speech, which Chromium repeats."""
     directory.mkdir(parents=True, exist_ok=True)
-    media = FakeMedia(video=directory / "camera.y4m", audio=directory / "microphone.wav")
+    media = FakeMedia(video=directory / "camera.y4m", audio=directory / "speech.wav")
     video = ["-f", "lavfi", "-i", _VIDEO_FILTER, "-t", "4", "-pix_fmt", "yuv420p"]
-    audio = ["-f", "lavfi", "-i", _AUDIO_FILTER, "-t", "4", "-ac", "1", "-c:a", "pcm_s16le"]
+    audio = ["-f", "lavfi", "-i", _AUDIO_FILTER, "-ar", "48000", "-ac", "1", "-c:a", "pcm_s16le"]
     for path, arguments in ((media.video, video), (media.audio, audio)):
         if not path.exists():
             _make(path, arguments)
