@@ -12,7 +12,7 @@ from sfu.core.media import Codec, CodecName, HeaderExtension, Kind
 from sfu.errors import OfferRejected
 from sfu.events import RefusalReason, SubscriptionRefused
 from sfu.plane.seam import ForwardId, StreamConfig, StreamId
-from sfu.publication import Publication
+from sfu.publication import MAX_PUBLICATIONS, Publication
 from sfu.sdp.answer import (
     AnswerPlan,
     MediaPlan,
@@ -175,14 +175,18 @@ class Negotiation:
         self.offers_video = frozenset(c.name for m in live if m.sends for c in m.codecs) & _VIDEO
 
     def _end_missing(self, offer: Offer) -> None:
-        """M-lines that were stopped, or that changed their direction."""
-        for mid in list(self._subscriptions):
+        """M-lines that were stopped, or that changed their direction, their kind or all their codecs."""
+        for mid, subscription in list(self._subscriptions.items()):
             media = offer.find(mid)
             if media is None or not media.is_acceptable or media.sends or not media.receives:
                 self._end_subscription(mid)
-        for mid in list(self._publications):
+            elif media.kind is not subscription.kind or not self._codecs_to_send(media):
+                self._end_subscription(mid)
+        for mid, publication in list(self._publications.items()):
             media = offer.find(mid)
             if media is None or not media.is_acceptable or not media.sends:
+                self._end_publication(mid)
+            elif media.kind is not publication.kind or not self._codecs_to_receive(media):
                 self._end_publication(mid)
 
     def _publish(self, offer: Offer) -> None:
@@ -199,7 +203,8 @@ class Negotiation:
             codecs = self._codecs_to_receive(media)
             publication = self._publications.get(media.mid)
             if publication is None:
-                if codecs:
+                same_kind = sum(each.kind is media.kind for each in self._publications.values())
+                if codecs and same_kind < MAX_PUBLICATIONS:
                     self._add_publication(media, codecs)
             elif self._peer.renegotiates and codecs != publication.codecs:
                 publication.codecs = codecs

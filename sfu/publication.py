@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from sfu.core.media import Codec, CodecName, Kind
 from sfu.plane.seam import StreamId
 
+MAX_PUBLICATIONS = 3
+"""Of one kind and peer: camera, screen and one more. Each is an m-line in everybody else's offers, whose length is
+bounded."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Publication:

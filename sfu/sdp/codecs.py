@@ -102,12 +102,15 @@ def choose_codecs(offered: Sequence[Codec], names: Sequence[CodecName]) -> tuple
 
     Empty when none fits: the m-line is then rejected.
     """
-    return tuple(
+    chosen = tuple(
         codec
         for name in dict.fromkeys(names)
         for codec in sorted((each for each in offered if each.name is name), key=_rank)
         if is_same(codec, codec)
     )
+    # RED (RFC 2198) is only a wrapper: without the codec that is in it, nothing could be read.
+    inside = {codec.payload_type for codec in chosen}
+    return tuple(codec for codec in chosen if codec.name is not CodecName.RED or red_payload_type(codec) in inside)
 
 
 def payload_type_map(publisher: Sequence[Codec], subscriber: Sequence[Codec]) -> dict[int, Codec]:

@@ -10,8 +10,9 @@ from sfu import Kind
 from sfu.core.media import Direction, HeaderExtension
 from sfu.errors import OfferRejected
 from sfu.events import PublicationRemoved, WishChanged
+from sfu.publication import MAX_PUBLICATIONS
 from tests.peer.browser import Browser, House
-from tests.peer.offers import FIREFOX, Formats, OfferedLine
+from tests.peer.offers import CHROMIUM, FIREFOX, Formats, OfferedLine
 
 
 async def pair(house: House) -> tuple[Browser, Browser]:
@@ -202,6 +203,50 @@ async def test_several_cameras_of_one_peer(house: House) -> None:
     await house.settle()
     assert sorted(kind for _, kind in second.publications.values()) == [Kind.AUDIO, Kind.VIDEO, Kind.VIDEO]
     assert second.peer.wish.video == 2
+
+
+async def test_more_publications_than_others_could_offer_to_receive_are_rejected_line_by_line(house: House) -> None:
+    first, second = await pair(house)
+    for number in range(40):
+        mid = f"more{number}"
+        first.lines.append(OfferedLine(mid=mid, kind=Kind.VIDEO, direction=Direction.SENDONLY, ssrc=1000 + number))
+    await first.negotiate()
+    await house.settle()
+    assert first.answer is not None
+    accepted = [line for line in first.answer.lines.values() if line.kind == "video" and line.direction == "recvonly"]
+    assert len(accepted) == second.peer.wish.video == MAX_PUBLICATIONS
+
+
+def only_red(sdp: str) -> str:
+    return sdp.replace("SAVPF 111 63", "SAVPF 63")
+
+
+async def test_red_with_nothing_inside_is_no_codec(house: House) -> None:
+    browser = house.add("a", CHROMIUM)
+    browser.publish(Kind.AUDIO)
+    assert only_red(browser.offer()) != browser.offer()
+    with pytest.raises(OfferRejected) as caught:
+        await browser.peer.answer(only_red(browser.offer()))
+    assert caught.value.reason == "nothing_acceptable"
+
+
+async def test_a_publication_that_loses_all_its_codecs_ends(house: House) -> None:
+    browser = house.add("a", CHROMIUM)
+    browser.publish(Kind.AUDIO, Kind.VIDEO)
+    await browser.negotiate()
+    answer = browser.apply(await browser.peer.answer(only_red(browser.offer())))
+    assert (answer.lines["0"].port, answer.lines["1"].direction) == (0, "recvonly")
+    assert [event.kind for event in house.seen(PublicationRemoved)] == [Kind.AUDIO]
+
+
+async def test_a_line_that_changes_its_kind_is_another_publication(house: House) -> None:
+    browser = house.add("a", CHROMIUM)
+    browser.publish(Kind.AUDIO, Kind.VIDEO)
+    await browser.negotiate()
+    browser.lines[0].kind, browser.lines[1].kind = Kind.VIDEO, Kind.AUDIO
+    await browser.negotiate()
+    assert {p.mid: p.kind for p in browser.peer.negotiation.publications()} == {"0": Kind.VIDEO, "1": Kind.AUDIO}
+    assert len(house.seen(PublicationRemoved)) == 2
 
 
 async def test_a_codec_that_a_subscriber_lacks_is_mapped_to_what_it_has(house: House) -> None:

@@ -151,6 +151,13 @@ def test_red_needs_the_same_payload_type_inside() -> None:
     assert payload_type_map([red("111/111")], [red("109/109", 70)]) == {}
 
 
+def test_red_is_chosen_only_beside_what_is_in_it() -> None:
+    order = (CodecName.RED, CodecName.OPUS)
+    assert choose_codecs([red("111/111"), opus()], order) == (red("111/111"), opus())
+    assert choose_codecs([red("111/111")], order) == ()
+    assert choose_codecs([red("109/109"), opus()], order) == (opus(),)
+
+
 @pytest.mark.parametrize(
     ("inside", "expected"),
     [("111/111", 111), ("111/111/111", 111), ("111", 111), ("111/112", None), ("", None), ("x/x", None)],
