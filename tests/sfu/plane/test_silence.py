@@ -108,4 +108,4 @@ def test_forged_packets_are_no_sign_of_life(lab: VirtualPlane, publisher: Virtua
 
 def test_a_transport_that_never_had_a_path_only_expires(lab: VirtualPlane) -> None:
     lab.add_peer(connected=False)
-    within(states(lab, 35), (PathState.EXPIRED, 30))
+    within(states(lab, 130), (PathState.EXPIRED, 120))
