@@ -11,7 +11,7 @@ from sfu.core.codec_choice import sent_codec
 from sfu.core.media import Codec, CodecName, HeaderExtension, Kind
 from sfu.errors import OfferRejected
 from sfu.events import RefusalReason, SubscriptionRefused
-from sfu.plane.seam import ForwardId, StreamConfig, StreamId
+from sfu.plane.seam import ForwardId, StreamId
 from sfu.publication import MAX_PUBLICATIONS, Publication
 from sfu.sdp.answer import (
     AnswerPlan,
@@ -76,6 +76,8 @@ class Negotiation:
         "audio RED can be taken apart, as far as we know"
         self._role: DtlsRole | None = None
         self._answers = 0
+        self._carrier: str | None = None
+        "the m-line whose transport all others share (RFC 9143 §7.2)"
         self._wanted: _Wanted | None = None
         self._refused: set[tuple[str, CodecName | None]] = set()
 
@@ -96,6 +98,9 @@ class Negotiation:
             self._role = dtls_role(offer.setup, self._role)
         except OfferError as error:
             raise OfferRejected(error.problem.value, error.detail) from error
+        if self._carrier is not None and offer.find(self._carrier) is None:
+            # Browsers then begin a new DTLS association, even under the same ufrag.
+            raise OfferRejected("transport_moved", "the m-line that carries the transport was stopped")
         self._only_from = publisher_id
         self._peer.remote_parameters(offer.ice_credentials, offer.fingerprints, self._role)
         self._learn_capabilities(offer)
@@ -105,6 +110,7 @@ class Negotiation:
         plan = self._plan(offer)
         if not plan.media:
             raise OfferRejected("nothing_acceptable", "no m-line has a codec that we forward")
+        self._carrier = next(iter(plan.media))
         self._wanted = self._wanted_now()
         carried = {
             mid: PublicationInfo(peer_id=s.publication.peer_id, kind=s.kind, id=s.publication.id)
@@ -208,7 +214,7 @@ class Negotiation:
                     self._add_publication(media, codecs)
             elif self._peer.renegotiates and codecs != publication.codecs:
                 publication.codecs = codecs
-                room.plane.set_stream(self._stream_config(media, publication))
+                room.plane.set_stream(publication.stream_config(self._peer.transport, media.ssrcs))
                 room.codecs_changed(publication)
 
     def _codecs_to_receive(self, media: OfferedMedia) -> tuple[Codec, ...]:
@@ -236,20 +242,8 @@ class Negotiation:
             renegotiates=self._peer.renegotiates,
         )
         self._publications[media.mid] = publication
-        room.plane.set_stream(self._stream_config(media, publication))
+        room.plane.set_stream(publication.stream_config(self._peer.transport, media.ssrcs))
         room.publication_added(publication)
-
-    def _stream_config(self, media: OfferedMedia, publication: Publication) -> StreamConfig:
-        named = media.ssrcs[0] if len(media.ssrcs) == 1 else None
-        return StreamConfig(
-            stream=publication.stream,
-            transport=self._peer.transport,
-            kind=publication.kind,
-            mid=media.mid,
-            codecs=publication.codecs,
-            ssrc=None if named is None else named.ssrc,
-            rtx_ssrc=None if named is None else named.rtx_ssrc,
-        )
 
     def _subscribe(self, offer: Offer) -> None:
         """Keep a subscription for each receiving m-line, and put publications on those that are free."""

@@ -11,7 +11,7 @@ from signaling import messages
 from signaling.errors import ProtocolError
 from signaling.service.lines import participant_of
 from signaling.service.media_link import MediaLink
-from tests.signaling.clinic import FIRST_OFFER
+from tests.signaling.clinic import FIRST_OFFER, SDP
 
 
 @pytest.fixture
@@ -41,6 +41,16 @@ async def test_an_offer_that_cannot_be_answered_is_refused_by_reason(link: Media
     refused = await link.answer(offer(1, "v=0\r\n"))
     assert isinstance(refused, messages.OfferRefused) and refused.reason
     assert await link.answer(offer(1, "v=0\r\n")) is refused
+
+
+@pytest.mark.parametrize("browser", ["chromium", "firefox"])
+async def test_stopping_the_line_that_carries_the_transport_needs_a_new_connection(
+    link: MediaLink, browser: str
+) -> None:
+    first, stopped = ((SDP / f"{browser}_page_{step}.sdp").read_text() for step in ("first", "tag_stopped"))
+    assert isinstance(await link.answer(offer(1, first)), messages.Answer)
+    refused = await link.answer(offer(2, stopped))
+    assert isinstance(refused, messages.OfferRefused) and refused.reason == "transport_moved"
 
 
 async def test_the_wish_carries_the_epoch(link: MediaLink) -> None:
