@@ -98,7 +98,8 @@ class TestRoundTrip:
         assert parse_compound(data) == [Nack(sender, media, tuple(wanted))]
         (theirs,) = aiortc_rtp.RtcpPacket.parse(data)
         assert isinstance(theirs, aiortc_rtp.RtcpRtpfbPacket)
-        assert theirs.lost == wanted
+        # aiortc leaves numbers after the wrap above 65535.
+        assert [sequence & 0xFFFF for sequence in theirs.lost] == wanted
 
     @given(u32, u32)
     def test_picture_loss(self, sender: int, media: int) -> None:
