@@ -121,9 +121,7 @@ class DtlsPeer:
     def srtp_keys(self) -> tuple[str, bytes, bytes]:
         """Profile, what this peer sends with, what it receives with (RFC 5764 §4.2)."""
         profile = self.ssl.get_selected_srtp_profile().decode()
-        key, salt = {"SRTP_AEAD_AES_256_GCM": (32, 12), "SRTP_AEAD_AES_128_GCM": (16, 12)}.get(
-            profile, (16, 14)
-        )
+        key, salt = {"SRTP_AEAD_AES_256_GCM": (32, 12), "SRTP_AEAD_AES_128_GCM": (16, 12)}.get(profile, (16, 14))
         material = self.ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
         client = material[:key] + material[2 * key : 2 * key + salt]
         server = material[key : 2 * key] + material[2 * key + salt :]
