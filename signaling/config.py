@@ -73,6 +73,11 @@ class HttpConfig:
         host = self.host or "localhost"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    @property
+    def is_secure(self) -> bool:
+        """Browsers come by HTTPS, if need be as far as a reverse proxy only."""
+        return bool(self.tls_certificate) or self.origin.startswith("https:")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiConfig:

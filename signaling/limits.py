@@ -13,5 +13,7 @@ class Limits:
         self.guest = RateLimit(Rate(burst=20, per_s=0.2))
         self.connect = RateLimit(Rate(burst=60, per_s=2.0))
         "WebSockets, reconnecting included"
+        self.negotiations = RateLimit(Rate(burst=60, per_s=2.0))
+        "offers and new peer connections of one participant: up to 50 ms each, and others may have to offer anew"
         self.messages = Rate(burst=200, per_s=20.0)
         "of one WebSocket"

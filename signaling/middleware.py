@@ -59,7 +59,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """A signal rather than a middleware, so that no response goes without."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if request.secure:
+    if request.app[keys.CONFIG].http.is_secure:
         response.headers.setdefault("Strict-Transport-Security", HSTS)
 
 
@@ -127,7 +127,10 @@ def _is_own_origin(request: web.Request) -> bool:
         return True  # no browser: they all send Origin with a POST and with a WebSocket
     # Behind a reverse proxy Host may be the proxy's own name for us; browsers know the public one.
     own_hosts = {request.host, urlsplit(request.app[keys.CONFIG].http.public_url).netloc}
-    return urlsplit(origin).netloc in own_hosts - {""}
+    try:
+        return urlsplit(origin).netloc in own_hosts - {""}
+    except ValueError:
+        return False
 
 
 def _code_of(error: web.HTTPException) -> str:

@@ -36,7 +36,7 @@ def remember(request: web.Request, response: web.StreamResponse, participant: Pa
         path=home(request, participant.role),
         max_age=max_age_s,
         httponly=True,
-        secure=request.secure,
+        secure=request.app[keys.CONFIG].http.is_secure,
         samesite="Lax",
     )
 
@@ -57,7 +57,7 @@ def participant_of(request: web.Request, role: Role) -> Participant | None:
     participant_id, _, expires = value.partition(":")
     if not expires.isdigit() or int(expires) < time.time():
         return None
-    return consultation.participant(participant_id, role) or consultation.sign_in(ParticipantId(participant_id))
+    return consultation.participant(participant_id, role) or consultation.sign_in_again(participant_id)
 
 
 def _name(role: Role) -> str:

@@ -103,7 +103,7 @@ async def choose_language(request: web.Request) -> web.StreamResponse:
             code,
             max_age=LANGUAGE_COOKIE_S,
             httponly=True,
-            secure=request.secure,
+            secure=request.app[keys.CONFIG].http.is_secure,
             samesite="Lax",
         )
     raise response

@@ -81,6 +81,7 @@ class _Connection:
         self._counters = app[keys.COUNTERS]
         self._clock = app[keys.CLOCK]
         self._rate = RateLimit(app[keys.LIMITS].messages, max_callers=1)
+        self._negotiations = app[keys.LIMITS].negotiations
         self._socket = socket
         self._window = window
         self._participant = participant
@@ -127,6 +128,8 @@ class _Connection:
             raise ProtocolError("hello_again")
         if self._participant.role not in roles:
             raise ProtocolError("not_allowed", close_code=CloseCode.NOT_ALLOWED)
+        if isinstance(message, NEGOTIATIONS) and not self._negotiations.allows(self._participant.id, self._clock()):
+            raise ProtocolError("too_many_offers", close_code=CloseCode.TOO_MANY_MESSAGES)
         try:
             await handler(self._consultation, self._participant, message)
         except Refused as error:
@@ -207,6 +210,7 @@ async def _leave(consultation: Consultation, participant: Participant, message: 
     consultation.leave(participant)
 
 
+NEGOTIATIONS: Final = (messages.Offer, messages.Rejoin)
 EVERYONE: Final = frozenset(Role)
 CLINICIAN: Final = frozenset({Role.CLINICIAN})
 PATIENT: Final = frozenset({Role.PATIENT})

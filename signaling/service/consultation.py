@@ -40,6 +40,8 @@ from signaling.service.window import Window
 
 ID_BYTES: Final = 9
 GUEST_TOKEN_BYTES: Final = 16
+MAX_SIGNED_OUT: Final = 1000
+"sign-outs remembered, so that a copy of their cookie opens nothing: far more than happen in a cookie's twelve hours"
 
 logger = logging.getLogger("signaling.consultation")
 
@@ -50,6 +52,7 @@ class Consultation:
         self._timers = timers
         self._clock = clock
         self._registry = Registry()
+        self._signed_out: dict[ParticipantId, None] = {}
         self._upkeep = Upkeep(self.step, timers.step_s)
         self._lines = Lines(on_change=self._line_changed, close_later=self._upkeep.close_later)
         self._is_queue_changed = False
@@ -70,13 +73,21 @@ class Consultation:
         logger.info("visit %s is ready", visit.id)
         return patient
 
-    def sign_in(self, participant_id: ParticipantId | None = None) -> Participant:
-        """A clinician: a new one, or one whose sign-in outlived a restart of the server."""
-        return self._new_participant(Role.CLINICIAN, "", participant_id)
+    def sign_in(self) -> Participant:
+        return self._new_participant(Role.CLINICIAN, "")
+
+    def sign_in_again(self, clinician_id: str) -> Participant | None:
+        """A sign-in that outlived a restart of the server; None for one that ended with a sign-out."""
+        if clinician_id in self._signed_out:
+            return None
+        return self._new_participant(Role.CLINICIAN, "", ParticipantId(clinician_id))
 
     def sign_out(self, clinician: Participant) -> None:
         if clinician.call is not None:
             raise Refused("in_a_call", clinician.id)
+        self._signed_out[clinician.id] = None
+        if len(self._signed_out) > MAX_SIGNED_OUT:
+            del self._signed_out[next(iter(self._signed_out))]
         self._forget(clinician, CloseCode.OVER)
 
     def join_as_guest(self, token: str, name: str) -> Participant:

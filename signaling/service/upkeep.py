@@ -36,7 +36,11 @@ class Upkeep:
                 except TimeoutError:
                     pass
                 self._wake.clear()
-                self._step()
+                try:
+                    self._step()
+                except Exception:
+                    # A mistake about one visit must not stop the timers, and the closing of rooms, of all the others.
+                    logger.exception("a step of the consultation")
                 doomed, self._doomed = self._doomed, []
                 for thing in doomed:
                     closing.create_task(_close(thing))
@@ -47,3 +51,5 @@ async def _close(thing: Peer | Room) -> None:
         await thing.close()
     except SfuError as error:
         logger.warning("closing %s %s: %s", type(thing).__name__, thing.id, error)
+    except Exception:
+        logger.exception("closing %s %s", type(thing).__name__, thing.id)

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient
 from sfu import SfuConfig
 from signaling import messages
 from signaling.app import create_app
-from signaling.config import ApiConfig, ClinicConfig, Config, PathsConfig, Secret
+from signaling.config import ApiConfig, ClinicConfig, Config, HttpConfig, PathsConfig, Secret
 from signaling.first_run import Secrets
 from signaling.service.timers import Timers
 
@@ -28,8 +28,11 @@ Message = TypeVar("Message", bound=messages.ToPage)
 Client = TestClient[web.Request, web.Application]
 
 
-def make_app(var: Path, *, timers: Timers | None = None, token: str = API_TOKEN) -> web.Application:
+def make_app(
+    var: Path, *, timers: Timers | None = None, token: str = API_TOKEN, public_url: str = ""
+) -> web.Application:
     config = Config(
+        http=HttpConfig(public_url=public_url),
         media=SfuConfig(media_port=0, announced_addresses={"127.0.0.1": "127.0.0.1"}),
         api=ApiConfig(token=Secret(token)),
         clinic=ClinicConfig(phone=PHONE),

@@ -110,3 +110,9 @@ def test_a_secret_is_not_shown() -> None:
 )
 def test_origin(http: HttpConfig, origin: str) -> None:
     assert http.origin == origin
+
+
+def test_behind_a_proxy_that_ends_tls_browsers_still_come_securely() -> None:
+    assert HttpConfig(public_url="https://video.example.org").is_secure
+    assert HttpConfig(tls_certificate="c", tls_private_key="k", public_url="http://lan.example").is_secure
+    assert not HttpConfig().is_secure

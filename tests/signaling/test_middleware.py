@@ -37,7 +37,7 @@ async def test_programs_get_problem_details(client: Client) -> None:
     assert (await response.json())["error"] == "not_found"
 
 
-@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null"])
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://["])
 async def test_a_foreign_page_can_neither_post_nor_open_a_websocket(client: Client, origin: str) -> None:
     headers = {"Origin": origin}
     assert (await client.post("/demo", data={"name": "Kari"}, headers=headers)).status == 403

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
+from signaling import keys
 from signaling.rules import tokens
-from tests.signaling.clinic import Client, enter, sign_in
+from tests.signaling.clinic import Client, enter, make_app, sign_in
 
 
 async def test_cookies_are_closed_to_scripts_and_to_other_roles(client: Client) -> None:
@@ -49,3 +53,19 @@ async def test_a_forged_cookie_is_nobody(client: Client, guest_client: Client) -
     assert 'data-waiting="no"' in text
     text = await (await guest_client.get("/demo", headers={"Cookie": f"venterom_patient={cookie.value}"})).text()
     assert 'data-waiting="yes"' in text
+
+
+@pytest.fixture(params=["https://video.example.org", ""])
+def public_app(request: pytest.FixtureRequest, tmp_path: Path) -> web.Application:
+    return make_app(tmp_path, public_url=request.param)
+
+
+async def test_cookies_are_secure_where_browsers_come_by_https(public_app: web.Application) -> None:
+    """A reverse proxy may end TLS: then no request of ours is secure, and the cookie has to be all the same."""
+    is_secure = public_app[keys.CONFIG].http.public_url != ""
+    async with TestServer(public_app, shutdown_timeout=1) as server:
+        async with TestClient[web.Request, None](server) as browser:
+            response = await browser.post("/demo", data={"name": "Kari"}, allow_redirects=False)
+    (cookie,) = response.headers.getall("Set-Cookie")
+    assert ("; Secure" in cookie) is is_secure
+    assert ("Strict-Transport-Security" in response.headers) is is_secure

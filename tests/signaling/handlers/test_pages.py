@@ -69,6 +69,15 @@ async def test_signing_out_closes_the_desk_and_its_window(desk_client: Client) -
     assert await page.close_code() == 4002
 
 
+async def test_a_copy_of_the_cookie_opens_nothing_after_signing_out(client: Client, desk_client: Client) -> None:
+    await sign_in(desk_client)
+    (cookie,) = desk_client.session.cookie_jar
+    copied = {"Cookie": f"{cookie.key}={cookie.value}"}
+    assert (await client.get("/demo/desk", headers=copied)).status == 200
+    await desk_client.post("/demo/desk/sign-out")
+    assert (await client.get("/demo/desk", headers=copied)).status == 401
+
+
 async def test_guessing_is_slowed_down(client: Client) -> None:
     statuses = [(await client.post("/demo/desk", data={"code": "x"})).status for _ in range(12)]
     assert statuses[0] == 401 and statuses[-1] == 429

@@ -10,7 +10,7 @@ from signaling import keys, messages
 from signaling.errors import CloseCode
 from signaling.handlers.websocket import HANDLERS
 from signaling.messages import Role
-from signaling.rules.rate import Rate
+from signaling.rules.rate import Rate, RateLimit
 from tests.signaling.clinic import FIRST_OFFER, Client, Page, enter, open_page, raw, sign_in
 from tests.signaling.handlers.test_pages import talking
 
@@ -87,6 +87,22 @@ async def test_a_flood_of_messages_is_closed(client: Client, app: web.Applicatio
     for _ in range(5):
         await page.send(messages.Ping())
     assert await page.close_code() == CloseCode.TOO_MANY_MESSAGES
+
+
+async def test_offers_are_bounded_for_a_participant_and_not_for_a_connection(
+    client: Client, app: web.Application
+) -> None:
+    app[keys.LIMITS].negotiations = RateLimit(Rate(burst=2, per_s=0.0))
+    await enter(client)
+    offer = messages.Offer(epoch=1, id=1, revision=1, sdp=FIRST_OFFER)
+    page = await open_page(client)
+    for message in (offer, messages.Rejoin(epoch=1), offer):
+        await page.send(message)
+    assert await page.close_code() == CloseCode.TOO_MANY_MESSAGES
+    page = await open_page(client)
+    await page.send(offer)
+    assert await page.close_code() == CloseCode.TOO_MANY_MESSAGES
+    assert app[keys.COUNTERS]["websocket.too_many_offers"] == 2
 
 
 async def test_a_refused_request_is_answered_and_the_window_stays(desk_client: Client) -> None:
