@@ -109,10 +109,6 @@ class StreamClock:
         self._ntp = ntp_publisher
         self._rtp = rtp_timestamp
 
-    def reset(self) -> None:
-        """A new source: its timestamps mean nothing before its own first report."""
-        self._epoch = 0
-
     def sr_for(self, now: float, ts_offset: int) -> SenderReportTime | None:
         """The times of a report sent now, its RTP timestamp as the subscriber counts; None when not known."""
         publisher = self._publisher

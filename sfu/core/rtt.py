@@ -20,11 +20,6 @@ def compact_ntp(ntp_s: float) -> int:
     return int(ntp_s * COMPACT_UNITS_PER_S) & 0xFFFFFFFF
 
 
-def compact_from_parts(seconds: int, fraction: int) -> int:
-    """The middle 32 bits of a 64-bit NTP timestamp."""
-    return (seconds & 0xFFFF) << 16 | fraction >> 16
-
-
 def delay_since(then: float, now: float) -> int:
     """DLSR or DLRR: the time since a report arrived, in 1/65536 s."""
     return min(0xFFFFFFFF, max(0, int((now - then) * COMPACT_UNITS_PER_S)))

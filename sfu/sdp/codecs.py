@@ -124,23 +124,6 @@ def payload_type_map(publisher: Sequence[Codec], subscriber: Sequence[Codec]) ->
     return mapped
 
 
-def common_codec(
-    order: Sequence[CodecName], publishers: Sequence[Sequence[Codec]], subscribers: Sequence[Sequence[Codec]]
-) -> CodecName | None:
-    """The first name in ``order`` that every subscriber decodes as every publisher sends it.
-
-    A publisher sends the variant that ``choose_codecs`` puts first.
-    """
-    for name in order:
-        sent = [choose_codecs(codecs, [name])[:1] for codecs in publishers]
-        accepted = [choose_codecs(codecs, [name]) for codecs in subscribers]
-        if not all(sent) or not all(accepted):
-            continue
-        if all(any(compatible(codec, each) for each in codecs) for codecs in accepted for (codec,) in sent):
-            return name
-    return None
-
-
 def red_payload_type(codec: Codec) -> int | None:
     """The payload type inside RED (RFC 2198 §5: ``111/111``); None if it isn't one and the same."""
     inside = set(codec.parameters.get("", "").split("/"))

@@ -41,8 +41,6 @@ def test_no_report_before_the_streams_first_one() -> None:
     audio.on_sr(3.97e9, 1, 0.0)
     assert video.sr_for(1.0, 0) is None
     assert audio.sr_for(1.0, 0) is not None
-    audio.reset()
-    assert audio.sr_for(1.0, 0) is None
 
 
 def test_a_publisher_without_a_clock_gets_no_report() -> None:

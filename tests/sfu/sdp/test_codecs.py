@@ -8,7 +8,6 @@ from sfu.core.media import Codec, CodecName
 from sfu.sdp.codecs import (
     H264Profile,
     choose_codecs,
-    common_codec,
     compatible,
     h264_profile,
     is_same,
@@ -164,26 +163,6 @@ def test_red_is_chosen_only_beside_what_is_in_it() -> None:
 )
 def test_what_is_in_red(inside: str, expected: int | None) -> None:
     assert red_payload_type(red(inside)) == expected
-
-
-def test_the_common_codec_of_a_room() -> None:
-    chromium = read_offer(recorded("chromium_av")).media[1].codecs
-    firefox = read_offer(recorded("firefox_av")).media[1].codecs
-    gstreamer = read_offer(recorded("gstreamer_offer")).media[0].codecs
-    whip = read_offer(recorded("pyav_whip_offer")).media[1].codecs
-    order = [CodecName.VP8, CodecName.H264, CodecName.VP9]
-    h264_first = [CodecName.H264, CodecName.VP8]
-    assert common_codec(order, [chromium, firefox], [chromium, firefox]) is CodecName.VP8
-    assert common_codec(h264_first, [chromium], [chromium]) is CodecName.H264
-    assert common_codec(h264_first, [chromium], [chromium, firefox]) is CodecName.VP8
-    assert common_codec(order, [gstreamer], [chromium]) is CodecName.H264
-    assert common_codec(order, [whip], [chromium]) is CodecName.H264
-    assert common_codec(order, [gstreamer], [firefox]) is None
-    assert common_codec(order, [], [firefox]) is CodecName.VP8
-    assert common_codec(h264_first, [], [firefox]) is CodecName.VP8
-
-
-# --- fmtp ---
 
 
 @pytest.mark.parametrize(
