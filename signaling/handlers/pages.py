@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from signaling import keys, replies
 from signaling.errors import AppError, Refused, TooMany
@@ -32,7 +33,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
     home = cookies.home(request, Role.PATIENT)
     if cookies.participant_of(request, Role.PATIENT) is not None:
         return _done(request, home)
-    form = await request.post()
+    form = await _form(request)
     name = _text(form, "name")
     try:
         _limit(request, request.app[keys.LIMITS].enter)
@@ -52,7 +53,7 @@ async def desk(request: web.Request) -> web.StreamResponse:
 
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
-    form = await request.post()
+    form = await _form(request)
     try:
         _limit(request, request.app[keys.LIMITS].sign_in)
         if not request.app[keys.DESK_CODE].redeem(_text(form, "code")[:MAX_TOKEN_CHARS]):
@@ -81,7 +82,7 @@ async def guest(request: web.Request) -> web.StreamResponse:
 
 
 async def join_as_guest(request: web.Request) -> web.StreamResponse:
-    form = await request.post()
+    form = await _form(request)
     name = _text(form, "name")
     _limit(request, request.app[keys.LIMITS].guest)
     _check_name(name)
@@ -92,7 +93,7 @@ async def join_as_guest(request: web.Request) -> web.StreamResponse:
 
 
 async def choose_language(request: web.Request) -> web.StreamResponse:
-    form = await request.post()
+    form = await _form(request)
     code, back = _text(form, "language"), _text(form, "back")
     # Only a path of our own: «//host» and «/\host» lead elsewhere.
     is_own_path = back.startswith("/") and not back.startswith(("//", "/\\"))
@@ -111,6 +112,10 @@ async def choose_language(request: web.Request) -> web.StreamResponse:
 
 class _Unauthorised(Refused):
     status = HTTPStatus.UNAUTHORIZED
+
+
+class _BadForm(Refused):
+    status = HTTPStatus.BAD_REQUEST
 
 
 class _Invalid(Refused):
@@ -150,6 +155,14 @@ def _check_name(name: str) -> None:
         raise _Invalid("name_missing")
     if len(name) > MAX_NAME_CHARS:
         raise _Invalid("name_too_long")
+
+
+async def _form(request: web.Request) -> Any:
+    """What was posted. Raises Refused for what is no form: that is not our fault, and says too much for a log."""
+    try:
+        return await request.post()
+    except (AssertionError, HttpProcessingError, LookupError, ValueError):
+        raise _BadForm("bad_form") from None
 
 
 def _text(form: Any, field: str) -> str:

@@ -45,6 +45,24 @@ async def test_an_uploaded_file_is_no_name(client: Client) -> None:
     assert (await client.post("/demo", data=form)).status == 422
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=a", b"--a\r\nsecret\r\n\r\nx"),
+        ("application/x-www-form-urlencoded; charset=none", b"name=secret"),
+        ("application/x-www-form-urlencoded", b"name=secret\xff"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/demo", "/demo/desk", "/demo/guest", "/language"])
+async def test_what_is_no_form_is_no_fault_of_ours_and_not_logged(
+    client: Client, caplog: pytest.LogCaptureFixture, path: str, content_type: str, body: bytes
+) -> None:
+    response = await client.post(path, data=body, headers={"Content-Type": content_type})
+    assert response.status == 400
+    assert "secret" not in caplog.text and not [record for record in caplog.records if record.exc_info]
+
+
 async def test_pages_stay_out_of_caches(client: Client) -> None:
     assert (await client.get("/demo")).headers["Cache-Control"] == "no-store"
 
