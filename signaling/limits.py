@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from signaling.rules.rate import Rate, RateLimit
+
+
+def caller_of(address: str | None) -> str:
+    """Whom a limit counts: an IPv4 address, or an IPv6 network, for every subscriber has a whole /64 of addresses."""
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return ""
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed.packed, 64), strict=False))
 
 
 class Limits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import time
 from collections import Counter
@@ -156,7 +157,7 @@ class MediaPort:
             log.warning("! %s", text)
 
     def _tcp_opened(self, connection: TcpConnection) -> DropReason | None:
-        address = connection.remote[0]
+        address = _subscriber(connection.remote[0])
         same = sum(1 for other in self._connections.values() if other == address)
         if len(self._connections) >= tcp.MAX_CONNECTIONS or same >= tcp.MAX_CONNECTIONS_PER_ADDRESS:
             return DropReason.TCP_TOO_MANY_CONNECTIONS
@@ -168,3 +169,8 @@ class MediaPort:
         if reason is not None:
             self._drops[reason] += 1
         self._to.tcp_closed(connection)
+
+
+def _subscriber(address: str) -> str:
+    """Whose connections are counted together: a subscriber to IPv6 has a whole /64 of addresses."""
+    return address if ":" not in address else str(ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False))

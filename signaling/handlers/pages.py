@@ -11,6 +11,7 @@ from aiohttp.http import HttpProcessingError
 from signaling import keys, replies
 from signaling.errors import AppError, Refused, TooMany
 from signaling.handlers import cookies
+from signaling.limits import caller_of
 from signaling.messages import MAX_NAME_CHARS, Role
 from signaling.middleware import LANGUAGE_COOKIE
 from signaling.rules.rate import RateLimit
@@ -146,7 +147,7 @@ def _done(request: web.Request, location: str) -> web.StreamResponse:
 
 def _limit(request: web.Request, limit: RateLimit) -> None:
     loop_now = request.app[keys.CLOCK]()
-    if not limit.allows(request.remote or "", loop_now):
+    if not limit.allows(caller_of(request.remote), loop_now):
         raise TooMany("too_many_requests")
 
 

@@ -16,6 +16,7 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from signaling import keys, messages
 from signaling.errors import CloseCode, ProtocolError, Refused, TooMany
 from signaling.handlers import cookies
+from signaling.limits import caller_of
 from signaling.messages import Hello, Role
 from signaling.rules.rate import RateLimit
 from signaling.service.consultation import Consultation
@@ -47,7 +48,7 @@ async def guest(request: web.Request) -> web.StreamResponse:
 
 async def _serve(request: web.Request, role: Role) -> web.StreamResponse:
     now = request.app[keys.CLOCK]()
-    if not request.app[keys.LIMITS].connect.allows(request.remote or "", now):
+    if not request.app[keys.LIMITS].connect.allows(caller_of(request.remote), now):
         raise TooMany("too_many_requests")
     socket = web.WebSocketResponse(
         heartbeat=HEARTBEAT_S,

@@ -223,6 +223,25 @@ async def test_connections_of_one_address_are_limited(make: Make, sink: Sink, mo
         writer.close()
 
 
+async def test_a_subscribers_ipv6_addresses_are_one(make: Make, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "MAX_CONNECTIONS_PER_ADDRESS", 2)
+    port = make()
+
+    def refused(address: str) -> DropReason | None:
+        connection = TcpConnection(port._tcp_opened, sink.tcp_received, port._tcp_closed, lambda: 0.0)
+        connection.remote = (address, 1)
+        return port._tcp_opened(connection)
+
+    assert [refused(f"2001:db8:1:2::{number}") for number in range(3)] == [
+        None,
+        None,
+        DropReason.TCP_TOO_MANY_CONNECTIONS,
+    ]
+    assert refused("2001:db8:1:3::1") is None
+    assert refused("fe80::1%eth0") is None
+    port._connections.clear()
+
+
 async def test_all_connections_together_are_limited(make: Make, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "MAX_CONNECTIONS", 1)
     port = make()
