@@ -1,5 +1,5 @@
 # Thin on purpose: tools/set-up brings what is missing, pyproject.toml holds the configuration of every tool.
-.PHONY: run test check format lock bench fuzz
+.PHONY: run test check format lock bench fuzz matrix
 BIN := .venv/bin
 
 run: ## the demo clinic; LAN=1 serves phones on the local network, CONFIG=FILE your own clinic
@@ -20,6 +20,10 @@ check: ## what needs no test run: style, types, imports
 bench: ## what a forwarded packet costs, beside the floor of this machine; ARGS="--help" lists the choices
 	@tools/set-up test
 	$(BIN)/python -m tests.bench $(ARGS)
+
+matrix: ## calls on bad lines, measured, into docs/bad-lines.md; alone on the machine, or the figures mean nothing
+	@tools/set-up test
+	$(BIN)/python -m tests.lab.figures
 
 fuzz: ## each parser of what a peer sends, for a minute; ARGS="--help" lists the choices
 	@tools/set-up test

@@ -20,7 +20,7 @@ class Watched:
         self.house = house
         self.order: list[str] = []
         self._plane = house.sfu.plane
-        house.sfu.plane = self  # type: ignore[assignment]
+        house.sfu.plane = self
         for event in (PeerClosed, PublicationRemoved):
             house.room.events.on(event, lambda each: self.order.append(type(each).__name__))
 

@@ -17,6 +17,7 @@ from tests.lab.server import Server
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.network,
+    pytest.mark.figures,
     pytest.mark.timeout(240),
     pytest.mark.asyncio(loop_scope="session"),
 ]
