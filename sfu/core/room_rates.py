@@ -94,8 +94,7 @@ class RoomRates(Generic[K]):
         peer = self._peers[subscriber]
         remb = self._fresh_remb(subscriber, peer, now)
         sending = sum(self._peers[p].video_bps for p in peer.watches if p in self._peers)
-        limit = peer.loss_rule.step(now, sending, remb)
-        return limit if remb is None else min(remb, limit)
+        return peer.loss_rule.step(now, sending, remb)
 
     def caps(self, now: float) -> dict[K, int]:
         """What every peer may be told to send, audio included. To be called a few times a second."""

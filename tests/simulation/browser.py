@@ -12,14 +12,14 @@ from itertools import pairwise
 from sfu.core.history import PacketHistory
 from sfu.core.keyframe import KeyframeRequester
 from sfu.core.receive_log import ReceiveLog
-from sfu.core.seqnum import Unwrapper16
 from tests.simulation.network import Clock
 
 FPS = 25
 PAYLOAD_BYTES = 1100
 OVERHEAD_BYTES = 60
 "IP, UDP, SRTP and RTP headers"
-AUDIO_BYTES = 80
+AUDIO_BYTES = 190
+"Opus with RED: measured in Chromium, 80 kbit/s of RTP and 100 on the line"
 AUDIO_BPS = AUDIO_BYTES * 8 * 50
 RTP_HZ = 90_000
 PLAYOUT_S = 0.1
@@ -43,7 +43,15 @@ class Packet:
 
 
 class Sender:
-    """An encoder that follows its cap at once, with keyframes on request and now and then a padding packet."""
+    """An encoder that follows its cap at once, with keyframes on request and now and then a padding packet.
+
+    As measured in Chromium it reaches about six tenths of a small cap, and nearly all of a large one.
+    """
+
+    SMALL_BPS = 100_000
+    LARGE_BPS = 400_000
+    SMALL_SHARE = 0.6
+    LARGE_SHARE = 0.92
 
     def __init__(self, clock: Clock, rng: random.Random, *, most_bps: int = 1_200_000) -> None:
         self._clock = clock
@@ -55,16 +63,16 @@ class Sender:
         self.keyframes = 0
         self._keyframe_wanted = True
         self._seq = rng.randrange(65536)
+        "extended"
         self._audio_seq = rng.randrange(65536)
         self._frame = 0
-        self._unwrap = Unwrapper16()
         self._history = PacketHistory(1024, 2.0)
         clock.every(1 / FPS, self._video_frame, first_s=rng.random() / FPS)
         clock.every(0.02, self._audio_packet, first_s=rng.random() / 50)
 
     def nack(self, seqs: list[int]) -> None:
         for seq in seqs:
-            packet = self._history.get(self._unwrap.unwrap(seq), self._clock.now)
+            packet = self._history.get(self._seq - ((self._seq - seq) & 0xFFFF), self._clock.now)
             if packet is not None:
                 frame, index, count, key, size = (int(field) for field in packet.split())
                 timestamp = frame * RTP_HZ // FPS
@@ -75,7 +83,7 @@ class Sender:
 
     def _video_frame(self) -> None:
         video_bps = min(max(self.cap_bps - AUDIO_BPS, 30_000), self.most_bps)
-        size = int(video_bps * 0.92 / 8 / FPS * self._rng.uniform(0.8, 1.2))
+        size = int(video_bps * self._share(video_bps) / 8 / FPS * self._rng.uniform(0.8, 1.2))
         key = self._keyframe_wanted
         if key:
             size *= 4
@@ -84,16 +92,22 @@ class Sender:
         count = max(1, -(-size // PAYLOAD_BYTES))
         for index in range(count):
             packet_bytes = size // count + OVERHEAD_BYTES
-            packet = Packet(self._seq, self._frame * RTP_HZ // FPS, packet_bytes, self._frame, index, count, key)
+            packet = Packet(
+                self._seq & 0xFFFF, self._frame * RTP_HZ // FPS, packet_bytes, self._frame, index, count, key
+            )
             text = b"%d %d %d %d %d" % (self._frame, index, count, key, packet_bytes)
-            self._history.put(self._unwrap.unwrap(self._seq), text, self._clock.now)
-            self._seq = (self._seq + 1) & 0xFFFF
+            self._history.put(self._seq, text, self._clock.now)
+            self._seq += 1
             # Paced over the frame's time as browsers do.
             self._later(index * 0.6 / FPS / count, packet)
         if self._frame % 100 == 50:
-            self._later(0.7 / FPS, Packet(self._seq, self._frame * RTP_HZ // FPS, 255))
-            self._seq = (self._seq + 1) & 0xFFFF
+            self._later(0.7 / FPS, Packet(self._seq & 0xFFFF, self._frame * RTP_HZ // FPS, 255))
+            self._seq += 1
         self._frame += 1
+
+    def _share(self, video_bps: float) -> float:
+        way = (video_bps - self.SMALL_BPS) / (self.LARGE_BPS - self.SMALL_BPS)
+        return self.SMALL_SHARE + (self.LARGE_SHARE - self.SMALL_SHARE) * min(1.0, max(0.0, way))
 
     def _later(self, delay_s: float, packet: Packet) -> None:
         self._clock.at(self._clock.now + delay_s, lambda: self.send_video(packet))
@@ -104,14 +118,24 @@ class Sender:
 
 
 class Remb:
-    """The receive-side estimator of libwebrtc in outline: delay decides, 8 %/s up, at most 1.5 × what arrives."""
+    """The receive-side estimator of libwebrtc in outline: delay decides, 8 %/s up, at most 1.5 × what arrives.
+
+    After a deep cut it stays where it is, however empty the line; on a busy machine it falls for no reason. Both are
+    measured.
+    """
 
     FIRST_AFTER_S = 5.0
     TREND_S = 0.012
     "change of delay in 0.3 s; a queue that is full and stays full shows none"
 
+    DEEP_CUT = 0.5
+    DEEP_CUT_SHARE = 0.65
+    "measured: 33 kbit/s said while 50 arrived"
+    FROZEN_S = 40.0
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._frozen_until = 0.0
         self._arrived: deque[tuple[float, int]] = deque()
         self._started_at: float | None = None
         self._least_delay_s = 1e9
@@ -130,6 +154,10 @@ class Remb:
         self._least_delay_s = min(self._least_delay_s, delay)
         self._delay_s += (delay - self._least_delay_s - self._delay_s) * 0.1
 
+    def collapse(self) -> None:
+        """What a pause of the receiver looks like to it."""
+        self.bps *= 0.3
+
     def update(self, interval_s: float) -> bool:
         """Whether it fell, which is told at once."""
         now = self._clock.now
@@ -141,10 +169,14 @@ class Remb:
         trend_s = self._delay_s - self._delays[0]
         self._delays.append(self._delay_s)
         if trend_s > self.TREND_S and now - self._decreased_at > 0.3:
-            self.bps = 0.85 * throughput
+            if 0.85 * throughput < self.DEEP_CUT * self.bps:
+                self._frozen_until = now + self.FROZEN_S
             self._decreased_at = now
-            return True
-        if abs(trend_s) > self.TREND_S:
+            share = self.DEEP_CUT_SHARE if now < self._frozen_until else 0.85
+            fell = share * throughput < self.bps or not self.bps
+            self.bps = share * throughput if fell else self.bps
+            return fell
+        if abs(trend_s) > self.TREND_S or now < self._frozen_until:
             return False
         if not self.bps:
             if now - self._started_at > self.FIRST_AFTER_S:

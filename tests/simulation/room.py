@@ -20,6 +20,10 @@ from tests.simulation.browser import AUDIO_BPS, RTP_HZ, Packet, Receiver, Remb, 
 from tests.simulation.network import Clock, Line, Link
 
 FEEDBACK_BYTES = 80
+BUSY_SHARE = 0.15
+BUSY_S = (0.1, 0.3)
+"measured on a busy machine: single round trips longer by this, with nothing queued"
+BUSY_REMB_S = 20.0
 NTP_S = 3.98e9
 
 
@@ -34,8 +38,11 @@ class Peer:
         self.remb = Remb(clock)
         self.receivers: dict[str, Receiver] = {}
         self.rtt = RttEstimate()
+        self.busy = False
         self.last_report = 0
         self.last_report_at = 0.0
+        self.worst_rtt_s: dict[int, float] = {}
+        "by second"
         self.caps: list[tuple[float, int]] = []
         # Published
         self.log = ReceiveLog(RTP_HZ, repair=True)
@@ -81,7 +88,7 @@ class Room:
         for peer in self.peers.values():
             self._connect(peer)
         self.clock.every(0.01, self._tick)
-        self.clock.every(0.2, self._allocate, first_s=0.2)
+        self.clock.every(0.5, self._allocate, first_s=0.2)
         self.clock.every(1.0, self._measure, first_s=1.0)
 
     def run(self, seconds: float) -> None:
@@ -108,7 +115,8 @@ class Room:
         self.clock.every(0.02, lambda: self._browser_feedback(peer), first_s=self.rng.random() * 0.02)
         self.clock.every(0.1, lambda: self._browser_estimate(peer), first_s=self.rng.random() * 0.1)
         self.clock.every(1.0, lambda: self._send_reports(peer), first_s=self.rng.random())
-        self.clock.every(1.0, lambda: self._browser_reports(peer), first_s=1.0 + self.rng.random())
+        self.clock.every(BUSY_REMB_S, lambda: self._browser_stalls(peer), first_s=BUSY_REMB_S * self.rng.random())
+        self.clock.at(1.0 + self.rng.random(), lambda: self._browser_reports(peer))
 
     # The packet path
 
@@ -224,6 +232,12 @@ class Room:
         last_report = compact_ntp(NTP_S + self.clock.now)
 
         def arrived() -> None:
+            if peer.busy and self.rng.random() < BUSY_SHARE:
+                self.clock.at(self.clock.now + self.rng.uniform(*BUSY_S), read)
+            else:
+                read()
+
+        def read() -> None:
             peer.last_report = last_report
             peer.last_report_at = self.clock.now
 
@@ -240,11 +254,18 @@ class Room:
                     self._to_sfu(peer, partial(self._lost, forward, loss, report))
         last_report, delay = peer.last_report, delay_since(peer.last_report_at, self.clock.now)
         self._to_sfu(peer, lambda: self._round_trip(peer, last_report, delay))
+        # libwebrtc's next report comes after half to one and a half times its interval.
+        self.clock.at(self.clock.now + self.rng.uniform(0.5, 1.5), lambda: self._browser_reports(peer))
 
     def _round_trip(self, peer: Peer, last_report: int, delay: int) -> None:
-        peer.rtt.add(round_trip_s(compact_ntp(NTP_S + self.clock.now), last_report, delay), "rr")
-        if peer.rtt.rtt_s is not None:
-            self.rates.rtt(peer.name, peer.rtt.rtt_s)
+        sample_s = round_trip_s(compact_ntp(NTP_S + self.clock.now), last_report, delay)
+        peer.rtt.add(sample_s, "rr", last_report)
+        if sample_s is not None:
+            second = int(self.clock.now)
+            peer.worst_rtt_s[second] = max(sample_s, peer.worst_rtt_s.get(second, 0.0))
+        shortest_s = peer.rtt.take_shortest()
+        if shortest_s is not None:
+            self.rates.rtt(peer.name, shortest_s)
 
     def _lost(self, forward: Forward, loss: DownlinkLoss, report: ReportBlockData) -> None:
         share = loss.report(report.extended_highest, report.cumulative_lost)
@@ -268,6 +289,12 @@ class Room:
     def _browser_estimate(self, peer: Peer) -> None:
         fell = peer.remb.update(0.1)
         if peer.remb.bps and (fell or int(self.clock.now * 10) % 10 == 0):
+            bps = int(peer.remb.bps)
+            self._to_sfu(peer, lambda: self.rates.remb(peer.name, bps, self.clock.now))
+
+    def _browser_stalls(self, peer: Peer) -> None:
+        if peer.busy:
+            peer.remb.collapse()
             bps = int(peer.remb.bps)
             self._to_sfu(peer, lambda: self.rates.remb(peer.name, bps, self.clock.now))
 
