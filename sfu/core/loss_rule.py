@@ -61,6 +61,9 @@ BLOATED_S = 0.4
 "more than a busy receiver makes"
 BLOATED_DECREASE = 0.7
 "a queue that is full and stays full changes no delay, so REMB does not see it; it must drain before it grows old"
+FUTILE_CUTS = 3
+SAME_SHARE = 0.15
+"a round trip that three cuts left within this of what it was is no queue of ours: the path itself has become longer"
 BASE_WINDOW_S = 30.0
 LOSSY_BASE_S = 0.3
 "a shortest round trip above this is not believed when there is loss: the line may have been full from the start"
@@ -75,7 +78,9 @@ class LossRule:
         "_base_s",
         "_calm_bps",
         "_calm_steps",
+        "_first_cut",
         "_full_bps",
+        "_futile_cuts",
         "_last_queue_s",
         "_lossy_steps",
         "_previous_base_s",
@@ -98,6 +103,9 @@ class LossRule:
         self._calm_bps = float(START_BPS)
         "the limit when there last was no queue"
         self._calm_steps = 0
+        self._first_cut = (0.0, 0.0)
+        "limit and round trip before the cuts that are counted"
+        self._futile_cuts = 0
         self._queue_steps = 0
         self._last_queue_s = 0.0
         self._lossy_steps = 0
@@ -191,8 +199,27 @@ class LossRule:
             cut = math.inf
         elif queue_s > BLOATED_S:
             cut = BLOATED_DECREASE * sent
+        if cut < self.bps and queue_s <= BLOATED_S and self._is_longer_path(loss):
+            return math.inf
         # A full queue: what arrives is what the line carries.
         return min(cut, QUEUE_DECREASE * sent * (1.0 - loss)) if loss > HIGH_LOSS else cut
+
+    def _is_longer_path(self, loss: float) -> bool:
+        """A queue shrinks when less is sent. What stays after several cuts is the new shortest round trip."""
+        rtt_s = self._rtt_s or 0.0
+        limit, before_s = self._first_cut
+        if not self._futile_cuts or abs(rtt_s - before_s) > SAME_SHARE * before_s or loss > HIGH_LOSS:
+            self._first_cut = (float(self.bps), rtt_s)
+            self._futile_cuts = 1
+            return False
+        self._futile_cuts += 1
+        if self._futile_cuts <= FUTILE_CUTS:
+            return False
+        self._base_s, self._previous_base_s = rtt_s, math.inf
+        self._futile_cuts = self._queue_steps = 0
+        self._full_bps = math.inf
+        self._return_bps = limit
+        return True
 
     def _cut_by_loss(self, loss: float, sending_bps: int) -> float:
         if loss <= HIGH_LOSS:
