@@ -88,6 +88,7 @@ class Sfu:
             drops=counters.drops,
             dtls_failures={reason.value: count for reason, count in self.dtls_failures.items()},
             kernel_drops=counters.kernel_drops,
+            failures=counters.failures,
         )
 
     # What rooms call.

@@ -43,6 +43,8 @@ class SubscriptionStats:
     keyframe_requests: int
     lost: int
     fraction_lost: float
+    own_fraction_lost: float
+    "without what was lost on the publisher's way up"
     jitter_s: float
     bitrate_bps: float
 
@@ -84,3 +86,5 @@ class SfuStats:
     drops: Mapping[DropReason, int]
     dtls_failures: Mapping[str, int]
     kernel_drops: int
+    failures: int
+    "mistakes of ours that the packet path survived; anything but 0 is a bug"

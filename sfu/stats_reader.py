@@ -69,6 +69,7 @@ def _subscription(subscription: Subscription, counters: PlaneCounters) -> Subscr
         keyframe_requests=forward.keyframe_requests,
         lost=forward.lost,
         fraction_lost=forward.fraction_lost,
+        own_fraction_lost=forward.own_fraction_lost,
         jitter_s=forward.jitter_s,
         bitrate_bps=forward.bitrate_bps,
     )

@@ -45,7 +45,7 @@ class RttEstimate:
         self._last_report = 0
         self.rtt_s: float | None = None
         self.source = ""
-        "``rr``, ``xr`` or ``browser``; empty before the first sample"
+        "``rr`` or ``xr``; empty before the first sample"
 
     def add(self, sample_s: float | None, source: str, last_report: int = 0) -> None:
         """Take a sample, the answer to our report ``last_report``; None, negative and absurd ones are ignored."""

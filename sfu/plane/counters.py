@@ -24,6 +24,7 @@ def snapshot(
     forwards: Mapping[ForwardId, Forward],
     drops: Mapping[DropReason, int],
     kernel_drops: int,
+    failures: int,
 ) -> PlaneCounters:
     return PlaneCounters(
         at=now,
@@ -32,6 +33,7 @@ def snapshot(
         forwards={key: _forward(value) for key, value in forwards.items()},
         drops=dict(drops),
         kernel_drops=kernel_drops,
+        failures=failures,
     )
 
 
@@ -75,6 +77,7 @@ def _forward(forward: Forward) -> ForwardCounters:
         keyframe_requests=forward.keyframe_requests,
         lost=forward.lost,
         fraction_lost=forward.fraction_lost,
+        own_fraction_lost=forward.own_fraction_lost,
         jitter_s=forward.jitter_s,
         bitrate_bps=forward.rate.bps,
     )

@@ -289,4 +289,5 @@ class PythonPlane:
             self._forwards,
             self._drops,
             self._port.kernel_drops(),
+            self._feedback.failures,
         )

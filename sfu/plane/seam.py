@@ -177,6 +177,8 @@ class ForwardCounters:
     lost: int
     "as the receiver's last report said"
     fraction_lost: float
+    own_fraction_lost: float
+    "0..1: the receiver's loss minus what never reached us from the publisher"
     jitter_s: float
     bitrate_bps: float
 
@@ -209,6 +211,8 @@ class PlaneCounters:
     drops: Mapping[DropReason, int]
     "drops that belong to no transport"
     kernel_drops: int
+    failures: int
+    "mistakes of ours that the plane survived; anything but 0 is a bug"
 
 
 class PlaneListener(Protocol):

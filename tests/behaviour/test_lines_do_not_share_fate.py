@@ -63,7 +63,9 @@ async def test_loss_on_an_uplink_is_its_owners_alone(
         caps_before_kbps=min(caps_before_bps) / 1000,
         caps_after_kbps=min(caps_after_bps) / 1000,
     )
+    downlink_losses = [s["own_fraction_lost"] for q in (await peers(server)).values() for s in q["subscriptions"]]
     assert max(uplink_losses) > 0.04
+    assert max(downlink_losses) < 0.02
     assert rate_after_bps >= 0.7 * rate_before_bps
     # Both are told what the other's downlink carries, and both downlinks are perfect.
     assert min(caps_after_bps) >= 0.9 * min(caps_before_bps)
