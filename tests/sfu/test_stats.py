@@ -20,4 +20,4 @@ def test_they_are_frozen_and_by_name(kind: type) -> None:
 def test_units_stand_in_the_names() -> None:
     """A float says what it counts: seconds, bits a second, or a share."""
     floats = {field.name for kind in KINDS for field in dataclasses.fields(kind) if "float" in str(field.type)}
-    assert floats == {name for name in floats if name.endswith(("_s", "_bps")) or name == "fraction_lost"}
+    assert floats == {name for name in floats if name.endswith(("_s", "_bps", "fraction_lost"))}
