@@ -19,8 +19,8 @@ MAX_DATAGRAMS_PER_WAKE = 256
 """Bounds how long one socket keeps the loop: about 6 ms."""
 TICK_S = 0.002
 """A wake-up of the loop costs as much as handling a packet: two milliseconds' packets share one. Against one
-millisecond that saves a tenth of the CPU time at 20 calls (``docs/performance.md``); a packet waits one millisecond
-on average."""
+millisecond that saves a seventh of the CPU time at 20 calls (docs/decisions/0006); a packet waits one millisecond on
+average."""
 _SO_MEMINFO = 55
 _MEMINFO_DROPS = 8
 """Index in the array of u32 that SO_MEMINFO returns (linux/sock_diag.h SK_MEMINFO_DROPS)."""
