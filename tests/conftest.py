@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -21,6 +22,15 @@ def _no_blocking_call() -> Iterator[None]:
     """Our own code must not wait on the loop; a test's own may, and so may what it imports."""
     with blockbuster_ctx(["sfu", "signaling"]):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_other_scheduler() -> Iterator[None]:
+    """A library that gives itself real-time priority starves everything that is started after it."""
+    yield
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("the test process was given a real-time scheduler", pytrace=False)
 
 
 @pytest.fixture(autouse=True)
