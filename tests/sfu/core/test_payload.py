@@ -182,7 +182,7 @@ def test_keyframes_of_a_real_encoder(codec: CodecName, encoder: str, options: di
 
 
 def test_keyframes_of_a_recorded_av1_encoder() -> None:
-    """The beginnings of libsvtav1's packets, recorded: as root that encoder gives its whole process real-time priority."""
+    """What libsvtav1's packets begin with, recorded: as root that encoder makes its whole process real-time."""
     recorded = json.loads((Path(__file__).parents[2] / "data" / "av1_rtp.json").read_text())
     check_keyframes(CodecName.AV1, [bytes.fromhex(packet) for packet in recorded["packets"]], recorded["keyframes"])
 
