@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 import math
 import struct
@@ -64,6 +65,8 @@ class Feedback:
         self.failures = 0
         "mistakes of ours that a tick survived"
         self._next_round_at = self._next_upwards_at = 0.0
+        self._due: list[tuple[float, TransportId, Transport]] = []
+        "a heap: whose turn it is to report; one entry a transport"
         self._handlers: dict[type, Callable[[Transport, Any, float], None]] = {
             rtcp.SenderReport: self._on_sender_report,
             rtcp.ReceiverReport: self._on_receiver_report,
@@ -74,6 +77,13 @@ class Feedback:
             rtcp.ReceiverReferenceTime: self._on_reference_time,
             rtcp.DelaySinceLastRr: self._on_delay_since_last_rr,
         }
+
+    def add(self, transport: Transport, now: float) -> None:
+        """Report to this transport from now on, until the plane no longer knows it.
+
+        Spread over the interval by id, so that peers who came together do not report together.
+        """
+        heapq.heappush(self._due, (now + transport.id % 50 / 50 * REPORT_S, transport.id, transport))
 
     # Outwards.
 
@@ -96,9 +106,10 @@ class Feedback:
                 transport.feedback_at = now + FEEDBACK_S
                 self._packets.wants_feedback.discard(transport)
                 self._safely(self._send_transport_cc, transport, now)
-        for transport in list(self._transports.values()):
-            if now >= transport.report_at:
-                transport.report_at = now + REPORT_S
+        while self._due and self._due[0][0] <= now:
+            _, number, transport = heapq.heappop(self._due)
+            if self._transports.get(number) is transport:
+                heapq.heappush(self._due, (now + REPORT_S, number, transport))
                 self._safely(self._every_second, transport, now)
         if self._reported and now >= self._next_upwards_at:
             self._next_upwards_at = now + FEEDBACK_S

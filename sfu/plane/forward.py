@@ -188,7 +188,8 @@ class PacketPath:
         timestamp = forward.timestamps.forward(timestamp, now)
         _RTP_HEADER.pack_into(out, 0, first, second, sequence, timestamp, forward.ssrc)
         size = at + end - start
-        out[at:size] = self.received.view[start:end]
+        # Between memoryviews bytes are copied once, into a bytearray's slice twice.
+        self.sending.view[at:size] = self.received.view[start:end]
         if forward.picture_id_offset or forward.tl0_offset:
             self._renumber_picture(forward, codec, at, size)
         return size

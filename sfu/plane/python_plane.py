@@ -193,6 +193,7 @@ class PythonPlane:
     def add_transport(self, transport: TransportId, credentials: IceCredentials) -> None:
         added = Transport(transport, credentials, secrets.randbits(32), self._feedback.ntp_epoch_s, self._clock())
         self._transports[transport] = added
+        self._feedback.add(added, self._clock())
         self._paths.add(added, credentials)
 
     def restart_ice(self, transport: TransportId, credentials: IceCredentials) -> None:

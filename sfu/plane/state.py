@@ -297,7 +297,6 @@ class Transport:
         "reference_times",
         "remb_bps",
         "remb_changed",
-        "report_at",
         "rtt",
         "seen_ssrcs",
         "selected",
@@ -340,9 +339,8 @@ class Transport:
         self.remb_bps: int | None = None
         self.remb_changed = False
         self.rate_limit_bps: int | None = None
-        # Spread over their interval by id, so that peers who came together do not report together.
+        # Spread over the interval by id, so that peers who came together do not report together.
         self.feedback_at = now + transport % 5 * 0.02
-        self.report_at = now + transport % 50 * 0.02
         # What the peer asked for in the second that runs: each kind has its bound.
         self.stun_tokens = self.nacked = self.reference_times = 0
 
