@@ -149,6 +149,7 @@ class Negotiation:
 
     def publication_gone(self, publication: Publication) -> None:
         """The plane has ended the forward with the stream."""
+        self._refused = {refused for refused in self._refused if refused[0] != publication.id}
         for subscription in self._subscriptions.values():
             if subscription.publication is publication:
                 subscription.publication = subscription.forward = None
